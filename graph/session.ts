@@ -1,0 +1,100 @@
+// The only file that imports onnxruntime. A runtime session opens a compiled graph and runs it in this process;
+// `run` blocks the event loop for its whole length, so programs that must stay responsive use the child engine.
+import * as ort from 'onnxruntime-node';
+import type { CompiledGraph } from './compile.ts';
+import { ModelFileError, ShapeError } from './errors.ts';
+import { sameShape, show } from './shape.ts';
+import type { DType, Tensor, TensorData } from './tensor.ts';
+
+export interface SessionOptions {
+  /** Threads of one product; default: all cores. */
+  readonly threads?: number;
+  /** Repack weights for speed (a private copy). Off keeps mapped weights mapped. Default: on below 256 MB of mapped weights. */
+  readonly prepack?: boolean;
+  /** Plan memory by pattern; training turns it off, which halves its memory. */
+  readonly memoryPattern?: boolean;
+  /** Let idle threads spin. Faster on cores of one's own, wasteful on shared ones. Default off. */
+  readonly spin?: boolean;
+}
+
+export interface RuntimeSession {
+  /** Runs the graph. `into` gives outputs memory to be written to, in place. */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>>;
+  release(): Promise<void>;
+}
+
+const prepackLimitBytes = 256 * 2 ** 20;
+
+function ortOptions(graph: CompiledGraph, options: SessionOptions): ort.InferenceSession.SessionOptions {
+  const prepack = options.prepack ?? graph.mappedBytes < prepackLimitBytes;
+  return {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    enableMemPattern: options.memoryPattern ?? true,
+    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    extra: {
+      session: {
+        model_external_initializers_file_folder_path: '/',
+        disable_prepacking: prepack ? '0' : '1',
+        intra_op: { allow_spinning: options.spin === true ? '1' : '0' },
+      },
+    },
+  };
+}
+
+function toOrt(name: string, value: Tensor): ort.Tensor {
+  if (value.dtype === 'bfloat16')
+    throw new ShapeError(`${name}: bfloat16 tensors cannot be fed, only stored weights can be bfloat16.`);
+  return new ort.Tensor(value.dtype, value.data as Float32Array, value.shape);
+}
+
+const fromOrt = (value: ort.Tensor): Tensor => ({
+  dtype: value.type as DType,
+  shape: value.dims,
+  data: value.data as TensorData,
+});
+
+function checkedFeeds(graph: CompiledGraph, feeds: Readonly<Record<string, Tensor>>): Record<string, ort.Tensor> {
+  const entries = graph.inputs.map(({ name, dtype, shape }) => {
+    const value = feeds[name];
+    if (value === undefined) throw new ShapeError(`Input ${name} was not fed.`);
+    if (value.dtype !== dtype || !sameShape(value.shape, shape)) {
+      throw new ShapeError(`Input ${name} is ${dtype} ${show(shape)}, was fed ${value.dtype} ${show(value.shape)}.`);
+    }
+    return [name, toOrt(name, value)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Opens a compiled graph in this process. Throws ModelFileError when the runtime refuses the model or its files. */
+export async function openRuntimeSession(graph: CompiledGraph, options: SessionOptions = {}): Promise<RuntimeSession> {
+  const session = await ort.InferenceSession.create(graph.bytes, ortOptions(graph, options)).catch((cause: unknown) => {
+    throw new ModelFileError(
+      `onnxruntime could not open the model: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  });
+  return {
+    run: async (feeds, into) => {
+      const inputs = checkedFeeds(graph, feeds);
+      const fetches =
+        into &&
+        Object.fromEntries(graph.outputs.map(({ name }) => [name, into[name] ? toOrt(name, into[name]) : null]));
+      const results = fetches === undefined ? await session.run(inputs) : await session.run(inputs, fetches);
+      return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
+    },
+    release: () => session.release(),
+  };
+}
+
+/** Version of the runtime and the execution providers in it, for `tessera doctor`. */
+export function runtimeInfo(): { readonly version: string; readonly providers: readonly string[] } {
+  return {
+    version: ort.env.versions.node ?? 'unknown',
+    providers: ort.listSupportedBackends().map(({ name }) => name),
+  };
+}
