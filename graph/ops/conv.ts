@@ -1,6 +1,6 @@
 // Convolution over any number of axes, x [B,C,*S], weight [O,C,*K]. Its two gradients are built from ops that run near
 // the speed of a matrix product: the input's is a stride-1 convolution with the flipped kernel (ORT's ConvTranspose is 20 times
-// slower in 3D), the weight's is one batched product per kernel offset over shifted slices.
+// slower in 3D), the weight's is one product per kernel offset over shifted slices.
 import { ShapeError } from '../errors.ts';
 import type { Node, OpAttributes } from '../node.ts';
 import { show } from '../shape.ts';
@@ -49,28 +49,28 @@ function offsetsOf(extents: readonly number[]): readonly (readonly number[])[] {
   );
 }
 
-function shifted(x: Node, offset: readonly number[], node: Node<'conv'>, b: typeof Build): Node {
-  return offset.reduce((cut, start, i) => {
+/** The values of x [B,*S,C] that one kernel offset meets, as rows [B*P,C]. */
+function shiftedRows(x: Node, offset: readonly number[], node: Node<'conv'>, b: typeof Build): Node {
+  const cut = offset.reduce((rest, start, i) => {
     const step = node.attributes.stride[i]!;
-    const span = (node.shape[i + 2]! - 1) * step + 1;
-    return start === 0 && span === cut.shape[i + 2] && step === 1
-      ? cut
-      : b.slice(cut, i + 2, start, start + span, step);
+    return b.slice(rest, i + 1, start, start + (node.shape[i + 2]! - 1) * step + 1, step);
   }, x);
+  return b.reshape(cut, [-1, x.shape.at(-1)!]);
 }
 
+/** Channels last, the shifted slices are long copies and the batch is part of the summed axis: one product per offset. */
 function weightGradient({ node, grad, inputs, build: b }: GradientContext<'conv'>): Node {
   const [x, weight] = inputs as [Node, Node];
   const { padBefore, padAfter } = node.attributes;
-  const [batch, outChannels] = [grad.shape[0]!, grad.shape[1]!];
-  const padded = b.pad(x, [0, 0, ...padBefore], [0, 0, ...padAfter]);
-  const g = b.reshape(grad, [batch, outChannels, -1]); // [B,O,P]
+  const axes = weight.shape.slice(2).map((_, i) => i + 2);
+  const last = b.transpose(x, [0, ...axes, 1]); // [B,*S,C]
+  const padded = b.pad(last, [0, ...padBefore, 0], [0, ...padAfter, 0]);
+  const g = b.reshape(b.transpose(grad, [1, 0, ...axes]), [grad.shape[1]!, -1]); // [O,B*P]
   const parts = offsetsOf(weight.shape.slice(2)).map((offset) => {
-    const column = b.reshape(shifted(padded, offset, node, b), [batch, x.shape[1]!, -1]); // [B,C,P]
-    const product = b.matmul(g, column, { transB: true }); // [B,O,C]
-    return b.reshape(batch === 1 ? product : b.sum(product, [0]), [outChannels, x.shape[1]!, 1]);
+    const product = b.matmul(g, shiftedRows(padded, offset, node, b)); // [O,C]
+    return b.reshape(product, [...product.shape, 1]);
   });
-  return b.reshape(b.concat(parts, 2), weight.shape);
+  return b.reshape(b.concat(parts, 2), weight.shape); // [O,C,*K]
 }
 
 export const convolution: Definitions<'conv'> = {
