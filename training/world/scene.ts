@@ -1,0 +1,186 @@
+// A scene: the complete, plain description of a clip before any pixel, drawn from a seed and a set of wishes.
+// Knows nothing of time, sprites or words; track.ts says where everybody is in each frame.
+import { isHeldOut, type Split } from './heldout.ts';
+import { placeActor } from './placement.ts';
+import { randomOf, type Random } from './random.ts';
+import {
+  clashes,
+  MOTIONS,
+  nounOf,
+  NOUN_NAMES,
+  PLACE_FACTS,
+  PLACES,
+  PLAIN_COLOUR_NAMES,
+  STYLES,
+  type Camera,
+  type Motion,
+  type Place,
+  type PlainColour,
+  type Relation,
+  type Style,
+  type Weather,
+} from './vocabulary.ts';
+
+export { sceneTrack } from './track.ts';
+
+/** How wide the world is: what may appear, how large and where. */
+export interface WorldOptions {
+  readonly nouns: readonly string[];
+  readonly styles: readonly Style[];
+  readonly places: readonly Place[];
+  readonly motions: readonly Motion[];
+  /** Longer side of a lone actor, fraction of the frame's short side. */
+  readonly sizeRange: readonly [number, number];
+  /** 0 centred, 1 anywhere that the motion allows. */
+  readonly positionJitter: number;
+  /** Probability of a second actor. */
+  readonly twoActors: number;
+  /** Probability that the camera moves. */
+  readonly cameraMoves: number;
+  /** Probability of rain or snow, where the place has weather. */
+  readonly weather: number;
+  readonly holdOut: Split;
+}
+
+/** The whole world, as it is trained on in the end. */
+export const fullWorld = {
+  nouns: NOUN_NAMES,
+  styles: STYLES,
+  places: PLACES,
+  motions: MOTIONS,
+  sizeRange: [0.32, 0.56],
+  positionJitter: 1,
+  twoActors: 0.2,
+  cameraMoves: 0.28,
+  weather: 0.2,
+  holdOut: 'all',
+} as const satisfies WorldOptions;
+
+/** One actor at rest; x, y is the middle in fractions of the frame, size the longer side in short sides. */
+export interface Actor {
+  readonly noun: string;
+  readonly style: Style;
+  readonly motion: Motion;
+  readonly size: number;
+  readonly x: number;
+  readonly y: number;
+  readonly amplitude: number;
+  readonly phase: number;
+  readonly direction: 1 | -1;
+  /** Drawn mirrored, so that it looks where it goes. */
+  readonly mirrored: boolean;
+  /** Stands on the ground: scales and squashes about its feet. */
+  readonly grounded: boolean;
+}
+
+export interface Scene {
+  readonly seed: number;
+  readonly place: Place;
+  /** Colour of the place 'plain'; drawn but unused elsewhere. */
+  readonly colour: PlainColour;
+  readonly camera: Camera;
+  readonly weather: Weather;
+  /** How the first actor stands to the second. */
+  readonly relation: Relation | 'none';
+  readonly actors: readonly Actor[];
+}
+
+const CALM: readonly Motion[] = ['still', 'spin', 'grow', 'shrink', 'sway'];
+const REVERSED = { 'left of': 'right of', 'right of': 'left of', above: 'below', below: 'above' } as const;
+
+/** The pan that follows a sideways walk, else any camera. */
+function drawCamera(random: Random, motion: Motion, direction: 1 | -1): Camera {
+  const follow = motion === 'left' ? 'left' : motion === 'right' ? 'right' : direction > 0 ? 'right' : 'left';
+  const sideways = motion === 'left' || motion === 'right' || motion === 'zigzag';
+  const pan = sideways ? follow : random.pick(['left', 'right'] as const);
+  return random.pick(['pan', 'pan', 'zoom in', 'zoom out'] as const).replace('pan', `pan ${pan}`) as Camera;
+}
+
+/** True if the mirrored sprite looks where the actor goes. */
+function looksBack(noun: string, motion: Motion, direction: 1 | -1, random: Random): boolean {
+  const { facing } = nounOf(noun);
+  const coin = random.chance(0.5);
+  if (facing === 'front') return false;
+  const going = motion === 'left' ? -1 : motion === 'right' ? 1 : motion === 'zigzag' ? direction : 0;
+  if (going === 0) return coin;
+  return facing === 'left' ? going > 0 : going < 0;
+}
+
+interface Cast {
+  readonly place: Place;
+  readonly colour: PlainColour;
+  readonly style: Style;
+  readonly relation: Relation | 'none';
+  readonly roles: readonly { noun: string; motion: Motion }[];
+}
+
+/** Draws who, where and how; two actors get calm motions that keep their relation. */
+function drawCast(random: Random, options: WorldOptions): Cast {
+  const style = random.pick(options.styles);
+  const place = random.pick(options.places);
+  const colour = random.pick(PLAIN_COLOUR_NAMES);
+  const calm = options.motions.filter((motion) => CALM.includes(motion));
+  const lively = options.motions.filter((motion) => CALM.includes(motion) || motion === 'jump' || motion === 'bounce');
+  const pair = random.chance(options.twoActors) && options.nouns.length > 1 && calm.length > 0;
+  if (!pair) {
+    const role = { noun: random.pick(options.nouns), motion: random.pick(options.motions) };
+    return { place, colour, style, relation: 'none', roles: [role] };
+  }
+  const relation = random.pick(['left of', 'right of', 'left of', 'right of', 'above', 'below'] as const);
+  const motions = relation === 'above' || relation === 'below' ? calm : lively;
+  const first = random.pick(options.nouns);
+  const second = random.pick(options.nouns.filter((noun) => noun !== first));
+  const roles = [first, second].map((noun) => ({ noun, motion: random.pick(motions) }));
+  return { place, colour, style, relation, roles };
+}
+
+/** Whether the cast belongs to the split: all its combinations for 'train', its first one for 'heldout'. */
+function inSplit(cast: Cast, split: Split): boolean {
+  if (split === 'all') return true;
+  const held = cast.roles.map((role) => isHeldOut(role.noun, cast.place, role.motion));
+  return split === 'heldout' ? held[0]! : !held.includes(true);
+}
+
+/** Redraws until the cast is in the split and nobody vanishes into the background; the split is never given up. */
+function drawFittingCast(random: Random, options: WorldOptions): Cast {
+  let fallback: Cast | undefined;
+  for (let attempt = 0; attempt < 2000; attempt++) {
+    const cast = drawCast(random, options);
+    if (!inSplit(cast, options.holdOut)) continue;
+    const clash = cast.roles.some((role) => clashes(nounOf(role.noun), cast.style, cast.place, cast.colour));
+    if (!clash) return cast;
+    fallback = cast;
+    if (attempt > 200) break;
+  }
+  if (fallback !== undefined) return fallback;
+  throw new RangeError(
+    `No combination of the ${options.nouns.length} nouns, ${options.places.length} places and ${options.motions.length} motions is in the '${options.holdOut}' split. Allow more of them.`,
+  );
+}
+
+/** Draws the scene of a seed. Pure: the same seed and options give the same scene. */
+export function sampleScene(seed: number, options: WorldOptions): Scene {
+  const random = randomOf(seed);
+  const cast = drawFittingCast(random, options);
+  const directions = cast.roles.map(() => (random.chance(0.5) ? 1 : -1) as 1 | -1);
+  const moves = random.chance(options.cameraMoves);
+  const moving = drawCamera(random, cast.roles[0]!.motion, directions[0]!);
+  const camera = moves ? (cast.roles.length > 1 && moving.startsWith('pan') ? 'static' : moving) : 'static';
+  const wet = random.chance(options.weather) && PLACE_FACTS[cast.place].weather;
+  const weather = random.pick(['rain', 'snow'] as const);
+  const actors = cast.roles.map((role, index): Actor => {
+    const relation = cast.relation === 'none' || index === 0 ? cast.relation : REVERSED[cast.relation];
+    const direction = directions[index]!;
+    const { sizeRange, positionJitter } = options;
+    const { style, place } = cast;
+    const mirrored = looksBack(role.noun, role.motion, direction, random);
+    const phase = random.next();
+    const placement = placeActor(
+      { noun: nounOf(role.noun), style, motion: role.motion, place, camera, sizeRange, positionJitter, relation },
+      random,
+    );
+    return { noun: role.noun, style, motion: role.motion, ...placement, phase, direction, mirrored };
+  });
+  const { place, colour, relation } = cast;
+  return { seed, place, colour, camera, weather: wet ? weather : 'none', relation, actors };
+}
