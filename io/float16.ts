@@ -51,12 +51,14 @@ function narrowFloats(bits: Uint32Array, out: Uint16Array, start: number, end: n
     const row = float >>> 23;
     const mantissa = (float & 0x7fffff) | hidden[row]!;
     const drop = shift[row]!;
-    const kept = mantissa >>> drop;
-    const rest = mantissa - (kept << drop);
-    const half = 1 << (drop - 1);
-    const up = rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0;
+    if ((row & 0xff) === 0xff) {
+      out[i] = base[row]! | (mantissa === 0 ? 0 : 0x200 | (mantissa >>> drop)); // infinity, or a quiet NaN
+      continue;
+    }
+    // Just under half a step is added before bits are dropped, and one more when the kept part is odd: ties go to even.
+    const rounding = (1 << (drop - 1)) - 1 + ((mantissa >>> drop) & 1);
     // A carry out of the mantissa rightly raises the exponent, up to infinity.
-    out[i] = (row & 0xff) === 0xff ? base[row]! | (mantissa === 0 ? 0 : 0x200 | kept) : base[row]! + kept + up;
+    out[i] = base[row]! + ((mantissa + rounding) >>> drop);
   }
 }
 

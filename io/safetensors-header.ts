@@ -6,7 +6,7 @@ import { type FileHandle, realpath, stat } from 'node:fs/promises';
 import { ModelFileError } from '../graph/errors.ts';
 import type { DType } from '../graph/tensor.ts';
 import type { StoredTensor } from '../graph/weights.ts';
-import { duplicateKey } from './json.ts';
+import { duplicateKey, isRecord } from './json.ts';
 
 /** The reference implementation's limit for the JSON part. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -228,10 +228,6 @@ function checkRanges(entries: readonly Entry[], path: string, dataBytes: number)
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && (size as number) >= 0);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function shorten(text: string): string {

@@ -2,12 +2,13 @@
 // Opening reads headers only; the engine maps the data itself, at the offsets given here. Tensors carry real paths,
 // because hub caches are made of symbolic links, which the engine refuses.
 
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DType, Tensor, TensorData } from '../graph/tensor.ts';
 import type { StoredTensor, Weights } from '../graph/weights.ts';
 import { writeBeside } from './atomic.ts';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from './float16.ts';
+import { isRecord, readJsonFile } from './json.ts';
 import {
   damagedFile,
   parseSafetensorsHeader,
@@ -28,8 +29,6 @@ export interface SafetensorsFile {
   /** Looks a tensor up; undefined when absent, ModelFileError when its type is unsupported. */
   readonly weights: Weights;
 }
-
-const MAX_INDEX_BYTES = 100_000_000;
 
 /** Opens and checks one .safetensors file; reads the header only. @throws ModelFileError */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
@@ -119,20 +118,10 @@ function missingTensor(file: SafetensorsFile, name: string): Error {
 }
 
 async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>> {
-  const { realPath, sizeBytes } = await resolveFile(path);
-  if (sizeBytes > MAX_INDEX_BYTES)
-    throw damagedFile(path, undefined, `it is larger than ${MAX_INDEX_BYTES} bytes, too much for an index.`);
-  let index: unknown;
-  try {
-    index = JSON.parse(await readFile(realPath, 'utf8'));
-  } catch (cause) {
-    throw damagedFile(path, undefined, 'it is no valid JSON. Download it again.', cause);
-  }
-  const map: unknown =
-    typeof index === 'object' && index !== null && 'weight_map' in index ? index.weight_map : undefined;
-  if (typeof map !== 'object' || map === null)
-    throw damagedFile(path, undefined, 'it has no weight_map. Is it a safetensors index?');
-  const entries = Object.entries(map as Record<string, unknown>);
+  const index = await readJsonFile(path);
+  const map = isRecord(index) ? index['weight_map'] : undefined;
+  if (!isRecord(map)) throw damagedFile(path, undefined, 'it has no weight_map. Is it a safetensors index?');
+  const entries = Object.entries(map);
   for (const [tensor, file] of entries) {
     // A name with a separator could lead out of the model's folder.
     const plain = typeof file === 'string' && /^[^/\\\0]+\.safetensors$/.test(file);
