@@ -10,7 +10,11 @@ export interface ClipSize {
 }
 
 /** Shape [B,zDim,T',H',W'] of the latents of a clip. */
-export function latentShape(config: AutoencoderConfig, { frames, height, width }: ClipSize, batch = 1): readonly number[] {
+export function latentShape(
+  config: AutoencoderConfig,
+  { frames, height, width }: ClipSize,
+  batch = 1,
+): readonly number[] {
   const [time, space] = [temporalFactor(config), spatialFactor(config)];
   return [batch, config.zDim, 1 + Math.floor((frames - 1) / time), height / space, width / space];
 }
@@ -49,7 +53,9 @@ export function checkClipSize(config: AutoencoderConfig, size: ClipSize, edgeMul
   };
   const problems = (['frames', 'height', 'width'] as const)
     .filter((part) => !nearest[part].includes(size[part]))
-    .map((part) => `${part} (=${size[part]}) must be ${rules[part]} for this model. Use ${nearest[part].join(' or ')}.`);
+    .map(
+      (part) => `${part} (=${size[part]}) must be ${rules[part]} for this model. Use ${nearest[part].join(' or ')}.`,
+    );
   if (problems.length > 0) throw new InvalidRequestError(problems.join(' '));
 }
 
