@@ -93,7 +93,7 @@ function drawCamera(random: Random, motion: Motion, direction: 1 | -1): Camera {
   const follow = motion === 'left' ? 'left' : motion === 'right' ? 'right' : direction > 0 ? 'right' : 'left';
   const sideways = motion === 'left' || motion === 'right' || motion === 'zigzag';
   const pan = sideways ? follow : random.pick(['left', 'right'] as const);
-  return random.pick(['pan', 'pan', 'zoom in', 'zoom out'] as const).replace('pan', `pan ${pan}`) as Camera;
+  return random.pick<Camera>([`pan ${pan}`, `pan ${pan}`, 'zoom in', 'zoom out']);
 }
 
 /** True if the mirrored sprite looks where the actor goes. */
@@ -162,7 +162,7 @@ function drawFittingCast(random: Random, options: WorldOptions): Cast {
 export function sampleScene(seed: number, options: WorldOptions): Scene {
   const random = randomOf(seed);
   const cast = drawFittingCast(random, options);
-  const directions = cast.roles.map(() => (random.chance(0.5) ? 1 : -1) as 1 | -1);
+  const directions = cast.roles.map(() => (random.chance(0.5) ? 1 : -1));
   const moves = random.chance(options.cameraMoves);
   const moving = drawCamera(random, cast.roles[0]!.motion, directions[0]!);
   const camera = moves ? (cast.roles.length > 1 && moving.startsWith('pan') ? 'static' : moving) : 'static';
