@@ -55,6 +55,7 @@ export function drawBackdrop(
   const down = taps(canvas.height, level.height, window.top * shrink, window.stepY * shrink);
   const source = level.data;
   const row = level.width * 3;
+  const data = canvas.data;
   let to = canvas.offset;
   for (let y = 0; y < canvas.height; y++) {
     const upper = down.low[y]! * row;
@@ -68,14 +69,16 @@ export function drawBackdrop(
       const w01 = wx - w11;
       const w10 = wy - w11;
       const w00 = 256 - wx - wy + w11;
-      for (let c = 0; c < 3; c++) {
-        const sum =
-          source[upper + a + c]! * w00 +
-          source[upper + b + c]! * w01 +
-          source[lower + a + c]! * w10 +
-          source[lower + b + c]! * w11;
-        canvas.data[to++] = (sum + 128) >> 8;
-      }
+      const p = upper + a;
+      const q = upper + b;
+      const r = lower + a;
+      const s = lower + b;
+      data[to] = (source[p]! * w00 + source[q]! * w01 + source[r]! * w10 + source[s]! * w11 + 128) >> 8;
+      data[to + 1] =
+        (source[p + 1]! * w00 + source[q + 1]! * w01 + source[r + 1]! * w10 + source[s + 1]! * w11 + 128) >> 8;
+      data[to + 2] =
+        (source[p + 2]! * w00 + source[q + 2]! * w01 + source[r + 2]! * w10 + source[s + 2]! * w11 + 128) >> 8;
+      to += 3;
     }
   }
 }
@@ -134,13 +137,16 @@ export function drawSprite(canvas: Canvas, mip: Mip, pose: SpritePose): void {
       const below = at + row;
       const alpha = source[at + 3]! * w00 + source[at + 7]! * w01 + source[below + 3]! * w10 + source[below + 7]! * w11;
       if (alpha < 128) continue;
-      const keep = 65280 - alpha; // of 255 * 256
-      for (let c = 0; c < 3; c++) {
-        const over =
-          source[at + c]! * w00 + source[at + 4 + c]! * w01 + source[below + c]! * w10 + source[below + 4 + c]! * w11;
-        const mixed = (over + (data[to + c]! * keep) / 255) >> 8;
-        data[to + c] = mixed > 255 ? 255 : mixed;
-      }
+      const keep = (((65280 - alpha) * 257) >> 16) + (alpha < 32640 ? 1 : 0); // of 256, 256 where clear
+      const r = source[at]! * w00 + source[at + 4]! * w01 + source[below]! * w10 + source[below + 4]! * w11;
+      const g = source[at + 1]! * w00 + source[at + 5]! * w01 + source[below + 1]! * w10 + source[below + 5]! * w11;
+      const b = source[at + 2]! * w00 + source[at + 6]! * w01 + source[below + 2]! * w10 + source[below + 6]! * w11;
+      const mixedR = (r + data[to]! * keep) >> 8;
+      const mixedG = (g + data[to + 1]! * keep) >> 8;
+      const mixedB = (b + data[to + 2]! * keep) >> 8;
+      data[to] = mixedR > 255 ? 255 : mixedR;
+      data[to + 1] = mixedG > 255 ? 255 : mixedG;
+      data[to + 2] = mixedB > 255 ? 255 : mixedB;
     }
   }
 }

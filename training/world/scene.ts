@@ -35,7 +35,7 @@ export interface WorldOptions {
   readonly positionJitter: number;
   /** Probability of a second actor. */
   readonly twoActors: number;
-  /** Probability that the camera moves. */
+  /** Probability that the camera moves; it stands still for two actors. */
   readonly cameraMoves: number;
   /** Probability of rain or snow, where the place has weather. */
   readonly weather: number;
@@ -51,7 +51,7 @@ export const fullWorld = {
   sizeRange: [0.32, 0.56],
   positionJitter: 1,
   twoActors: 0.2,
-  cameraMoves: 0.28,
+  cameraMoves: 0.35,
   weather: 0.2,
   holdOut: 'all',
 } as const satisfies WorldOptions;
@@ -165,7 +165,7 @@ export function sampleScene(seed: number, options: WorldOptions): Scene {
   const directions = cast.roles.map(() => (random.chance(0.5) ? 1 : -1));
   const moves = random.chance(options.cameraMoves);
   const moving = drawCamera(random, cast.roles[0]!.motion, directions[0]!);
-  const camera = moves ? (cast.roles.length > 1 && moving.startsWith('pan') ? 'static' : moving) : 'static';
+  const camera = moves && cast.roles.length === 1 ? moving : 'static';
   const wet = random.chance(options.weather) && PLACE_FACTS[cast.place].weather;
   const weather = random.pick(['rain', 'snow'] as const);
   const actors = cast.roles.map((role, index): Actor => {
