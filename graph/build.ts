@@ -9,6 +9,8 @@ import type { DType, Shape, Tensor } from './tensor.ts';
 
 function addNode<K extends OpName>(op: K, inputs: readonly Node[], attributes: OpAttributes[K]): Node<K> {
   const { shape, dtype } = definitionOf(op).type(inputs, attributes);
+  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0))
+    throw new ShapeError(`${op}: ${show(shape)} is no shape.`);
   return Object.freeze({ op, inputs, attributes, shape, dtype });
 }
 
@@ -71,7 +73,7 @@ export interface ReduceOptions {
 const reduction =
   (op: 'sum' | 'mean') =>
   (x: Node, axes: readonly number[], { keepDims = false }: ReduceOptions = {}): Node =>
-    addNode(op, [x], { axes: axes.map((axis) => axisOf(axis, x.shape.length)), keepDims });
+    axes.length === 0 ? x : addNode(op, [x], { axes: axes.map((axis) => axisOf(axis, x.shape.length)), keepDims });
 export const sum = reduction('sum');
 export const mean = reduction('mean');
 export const softmax = (x: Node): Node => addNode('softmax', [x], {});
@@ -87,7 +89,12 @@ export function reshape(x: Node, shape: Shape): Node {
   return sameShape(full, x.shape) ? x : addNode('reshape', [x], { shape: full });
 }
 export const transpose = (x: Node, perm: readonly number[]): Node =>
-  perm.every((axis, i) => axis === i) ? x : addNode('transpose', [x], { perm });
+  sameShape(
+    perm,
+    x.shape.map((_, i) => i),
+  )
+    ? x
+    : addNode('transpose', [x], { perm });
 /** x[start:end:step] along one axis; `end` may be negative or Infinity. */
 export function slice(x: Node, axis: number, start: number, end = Infinity, step = 1): Node {
   const along = axisOf(axis, x.shape.length);
@@ -101,10 +108,12 @@ export function slice(x: Node, axis: number, start: number, end = Infinity, step
 export const flip = (x: Node, axes: readonly number[]): Node =>
   addNode('flip', [x], { axes: axes.map((axis) => axisOf(axis, x.shape.length)) });
 export const concat = (xs: readonly Node[], axis: number): Node =>
-  xs.length === 1 ? xs[0]! : addNode('concat', xs, { axis: axisOf(axis, xs[0]!.shape.length) });
+  xs.length === 1 ? xs[0]! : addNode('concat', xs, { axis: axisOf(axis, xs[0]?.shape.length ?? 0) });
 /** Zeros before and after each axis. */
 export const pad = (x: Node, before: readonly number[], after: readonly number[]): Node =>
-  [...before, ...after].every((n) => n === 0) ? x : addNode('pad', [x], { before, after });
+  before.length === x.shape.length && after.length === x.shape.length && [...before, ...after].every((n) => n === 0)
+    ? x
+    : addNode('pad', [x], { before, after });
 export const expand = (x: Node, shape: Shape): Node =>
   sameShape(x.shape, shape) ? x : addNode('expand', [x], { shape });
 /** Rows of table [V,D] by integer ids [...]: [...,D]. */

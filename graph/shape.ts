@@ -28,6 +28,7 @@ export function axisOf(axis: number, rank: number): number {
 }
 
 export function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
+  if (new Set(axes).size < axes.length) throw new ShapeError(`Axes ${show(axes)} name one twice.`);
   return keepDims
     ? shape.map((extent, i) => (axes.includes(i) ? 1 : extent))
     : shape.filter((_, i) => !axes.includes(i));

@@ -31,8 +31,10 @@ function attentionType(inputs: readonly Node[], heads: number) {
   if (!fits || q.shape[2]! % heads !== 0) {
     throw new ShapeError(`attention: q ${show(q.shape)}, k ${show(k.shape)}, v ${show(v.shape)} with ${heads} heads.`);
   }
-  if (bias !== undefined) broadcast(bias.shape, [q.shape[0]!, heads, q.shape[1]!, k.shape[1]!], 'attention bias');
-  return { shape: q.shape, dtype: q.dtype };
+  const scores = [q.shape[0]!, heads, q.shape[1]!, k.shape[1]!];
+  if (bias !== undefined && !sameShape(broadcast(bias.shape, scores, 'attention bias'), scores))
+    throw new ShapeError(`attention: bias ${show(bias.shape)} is larger than the scores ${show(scores)}.`);
+  return sameType(inputs);
 }
 
 export const attentions: Definitions<'attention' | 'rope'> = {

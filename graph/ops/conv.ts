@@ -3,10 +3,11 @@
 // slower in 3D), the weight's is one product per kernel offset over shifted slices.
 import { ShapeError } from '../errors.ts';
 import type { Node, OpAttributes } from '../node.ts';
-import { show } from '../shape.ts';
+import { sameShape, show } from '../shape.ts';
 import { sizeOf } from '../tensor.ts';
 import type * as Build from '../build.ts';
 import type { Definitions, GradientContext } from './definition.ts';
+import { sameType } from './elementwise.ts';
 
 function outputExtents(
   x: Node,
@@ -17,6 +18,15 @@ function outputExtents(
     const padded = x.shape[i + 2]! + padBefore[i]! + padAfter[i]!;
     return Math.floor((padded - kernel) / stride[i]!) + 1;
   });
+}
+
+function checkSpatial({ stride, padBefore, padAfter }: OpAttributes['conv'], axes: number): void {
+  const fits = (values: readonly number[], least: number) =>
+    values.length === axes && values.every((value) => Number.isInteger(value) && value >= least);
+  if (!fits(stride, 1) || !fits(padBefore, 0) || !fits(padAfter, 0)) {
+    const given = `stride ${show(stride)}, padBefore ${show(padBefore)}, padAfter ${show(padAfter)}`;
+    throw new ShapeError(`conv: ${given} do not fit ${axes} spatial axes.`);
+  }
 }
 
 /** Convolves the gradient, spread out by the stride, with the flipped kernel. */
@@ -77,15 +87,16 @@ export const convolution: Definitions<'conv'> = {
   conv: {
     type: (inputs, attributes) => {
       const [x, weight, bias] = inputs as [Node, Node, Node | undefined];
-      if (x.shape.length !== weight.shape.length || x.shape[1] !== weight.shape[1]) {
+      if (x.shape.length < 3 || x.shape.length !== weight.shape.length || x.shape[1] !== weight.shape[1]) {
         throw new ShapeError(`conv: input ${show(x.shape)} does not fit weight ${show(weight.shape)}.`);
       }
-      if (bias !== undefined && sizeOf(bias.shape) !== weight.shape[0])
-        throw new ShapeError(`conv: bias ${show(bias.shape)}.`);
+      if (bias !== undefined && !sameShape(bias.shape, [weight.shape[0]!]))
+        throw new ShapeError(`conv: bias ${show(bias.shape)} for ${weight.shape[0]!} channels.`);
+      checkSpatial(attributes, x.shape.length - 2);
       const extents = outputExtents(x, weight, attributes);
       if (extents.some((n) => n < 1))
         throw new ShapeError(`conv: kernel ${show(weight.shape)} is larger than input ${show(x.shape)}.`);
-      return { shape: [x.shape[0]!, weight.shape[0]!, ...extents], dtype: x.dtype };
+      return { shape: [x.shape[0]!, weight.shape[0]!, ...extents], dtype: sameType(inputs).dtype };
     },
     onnx: (emit, inputs, { attributes: { stride, padBefore, padAfter } }) =>
       emit.node('Conv', inputs, { strides: stride, pads: [...padBefore, ...padAfter] }),

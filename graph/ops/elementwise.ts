@@ -2,6 +2,7 @@
 import { ShapeError } from '../errors.ts';
 import type { Node, OpName } from '../node.ts';
 import { broadcast } from '../shape.ts';
+import type { DType } from '../tensor.ts';
 import type { Definitions, GradientContext, GradientRule, OpDefinition, Typed } from './definition.ts';
 
 type Binary = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'greater';
@@ -31,14 +32,27 @@ function binary<K extends Binary>(
   };
 }
 
-export const sameType = (inputs: readonly Node[]): Typed => ({ shape: inputs[0]!.shape, dtype: inputs[0]!.dtype });
+/** The first input's shape and the dtype of all. */
+export function sameType(inputs: readonly Node[]): Typed {
+  const { shape, dtype } = inputs[0]!;
+  const other = inputs.find((part) => part.dtype !== dtype);
+  if (other !== undefined) throw new ShapeError(`Operands are ${dtype} and ${other.dtype}; cast one of them.`);
+  return { shape, dtype };
+}
+
+const isFloat = (dtype: DType): boolean => dtype.includes('float');
+
+function floatType(inputs: readonly Node[]): Typed {
+  if (!isFloat(inputs[0]!.dtype)) throw new ShapeError(`Needs floats, got ${inputs[0]!.dtype}; cast it.`);
+  return sameType(inputs);
+}
 
 function unary<K extends Unary>(
   opType: string,
   rule: (context: GradientContext<K>, x: Node) => Node | null,
 ): OpDefinition<K> {
   return {
-    type: sameType,
+    type: floatType,
     onnx: (emit, inputs) => emit.node(opType, inputs),
     gradient: (context) => [rule(context, context.inputs[0]!)],
   };
@@ -103,18 +117,18 @@ export const elementwise: Definitions<
   reciprocal: unary('Reciprocal', ({ node, grad, build: b }) => b.neg(b.mul(grad, b.mul(node, node)))),
   relu: unary('Relu', ({ grad, build: b }, x) => b.mul(grad, b.greater(x, 0))),
   swish: {
-    type: sameType,
+    type: floatType,
     onnx: (emit, inputs, node) =>
       emit.node('QuickGelu', inputs, { alpha: { float: node.attributes.alpha } }, 'com.microsoft'),
     gradient: swishGradient,
   },
   gelu: {
-    type: sameType,
+    type: floatType,
     onnx: (emit, inputs, node) => emit.node('Gelu', inputs, { approximate: node.attributes.approximate }),
     gradient: geluGradient,
   },
   clamp: {
-    type: sameType,
+    type: floatType,
     onnx: (emit, inputs, node) => {
       const bound = (value: number) => emit.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
       return emit.node('Clip', [inputs[0]!, bound(node.attributes.min), bound(node.attributes.max)]);
@@ -128,7 +142,10 @@ export const elementwise: Definitions<
   cast: {
     type: (inputs, { dtype }) => ({ shape: inputs[0]!.shape, dtype }),
     onnx: (emit, inputs, node) => emit.node('Cast', inputs, { to: onnxTypes[node.attributes.dtype] }),
-    gradient: ({ grad, inputs, build: b }) => [b.cast(grad, inputs[0]!.dtype)],
+    // An integer is flat wherever it has a slope at all.
+    gradient: ({ node, grad, inputs, build: b }) => [
+      isFloat(node.dtype) && isFloat(inputs[0]!.dtype) ? b.cast(grad, inputs[0]!.dtype) : null,
+    ],
   },
   stopGradient: {
     type: sameType,

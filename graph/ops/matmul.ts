@@ -5,6 +5,7 @@ import type { Node } from '../node.ts';
 import { broadcast, show } from '../shape.ts';
 import { sizeOf } from '../tensor.ts';
 import type { Definitions, GradientRule } from './definition.ts';
+import { sameType } from './elementwise.ts';
 
 const matmulGradient: GradientRule<'matmul'> = ({ node, grad, inputs, build: b }) => {
   const [left, right] = inputs as [Node, Node];
@@ -36,7 +37,10 @@ export const products: Definitions<'matmul'> = {
         throw new ShapeError(
           `matmul: ${show(a.shape)}${transA ? 'ᵀ' : ''} x ${show(b.shape)}${transB ? 'ᵀ' : ''}: ${k} ≠ ${k2}.`,
         );
-      return { shape: [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2), 'matmul'), m, n], dtype: a.dtype };
+      return {
+        shape: [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2), 'matmul'), m, n],
+        dtype: sameType(inputs).dtype,
+      };
     },
     onnx: (emit, inputs, { attributes: { transA, transB, alpha } }) =>
       !transA && !transB && alpha === 1

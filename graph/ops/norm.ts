@@ -8,6 +8,7 @@ import { sameType } from './elementwise.ts';
 
 function rowType(inputs: readonly Node[]) {
   const [x, ...affine] = inputs as [Node, ...Node[]];
+  if (x.shape.length === 0) throw new ShapeError('norm: a scalar has no last axis.');
   for (const part of affine) {
     if (part.shape.length !== 1 || part.shape[0] !== x.shape.at(-1)) {
       throw new ShapeError(`norm: ${show(part.shape)} does not scale the last axis of ${show(x.shape)}.`);

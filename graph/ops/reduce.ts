@@ -1,4 +1,5 @@
 // Sums, means and the softmaxes along the last axis.
+import { ShapeError } from '../errors.ts';
 import type { Node, ReduceAttributes } from '../node.ts';
 import { reducedShape, withExtent } from '../shape.ts';
 import type { Definitions, GradientContext } from './definition.ts';
@@ -8,6 +9,11 @@ const reduceType = (inputs: readonly Node[], { axes, keepDims }: ReduceAttribute
   shape: reducedShape(inputs[0]!.shape, axes, keepDims),
   dtype: inputs[0]!.dtype,
 });
+
+function rowType(inputs: readonly Node[]) {
+  if (inputs[0]!.shape.length === 0) throw new ShapeError('softmax: a scalar has no last axis.');
+  return sameType(inputs);
+}
 
 /** The gradient of a sum: the output's gradient, given back its lost axes and spread over them. */
 function spread({ node, grad, inputs, build: b }: GradientContext<'sum' | 'mean'>): Node {
@@ -34,7 +40,7 @@ export const reduce: Definitions<'sum' | 'mean' | 'softmax' | 'logSoftmax'> = {
     },
   },
   softmax: {
-    type: sameType,
+    type: rowType,
     onnx: (emit, inputs) => emit.node('Softmax', inputs, { axis: -1 }),
     gradient: ({ node, grad, build: b }) => {
       const inner = b.sum(b.mul(grad, node), [-1], { keepDims: true });
@@ -42,7 +48,7 @@ export const reduce: Definitions<'sum' | 'mean' | 'softmax' | 'logSoftmax'> = {
     },
   },
   logSoftmax: {
-    type: sameType,
+    type: rowType,
     onnx: (emit, inputs) => emit.node('LogSoftmax', inputs, { axis: -1 }),
     gradient: ({ node, grad, build: b }) => {
       const total = b.sum(grad, [-1], { keepDims: true });

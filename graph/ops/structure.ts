@@ -52,6 +52,8 @@ function concatType(inputs: readonly Node[], { axis }: { readonly axis: number }
   return { shape: withExtent(first.shape, axis, extent), dtype: first.dtype };
 }
 
+const isIds = ({ dtype }: Node): boolean => dtype === 'int32' || dtype === 'int64';
+
 export const structure: Definitions<Structure> = {
   reshape: {
     type: (inputs, { shape }) => {
@@ -82,7 +84,7 @@ export const structure: Definitions<Structure> = {
   slice: {
     type: (inputs, { axis, start, end, step }) => {
       const { shape, dtype } = inputs[0]!;
-      if (start < 0 || end > shape[axis]! || end <= start || step < 1) {
+      if (![start, end, step].every(Number.isInteger) || start < 0 || end > shape[axis]! || end <= start || step < 1) {
         throw new ShapeError(`slice: ${start}:${end}:${step} of axis ${axis} is outside or empty in ${show(shape)}.`);
       }
       return { shape: withExtent(shape, axis, Math.ceil((end - start) / step)), dtype };
@@ -133,7 +135,7 @@ export const structure: Definitions<Structure> = {
   gather: {
     type: (inputs) => {
       const [table, ids] = inputs as [Node, Node];
-      if (table.shape.length !== 2 || !ids.dtype.startsWith('int'))
+      if (table.shape.length !== 2 || !isIds(ids))
         throw new ShapeError(`gather: table ${show(table.shape)}, ids ${ids.dtype}.`);
       return { shape: [...ids.shape, table.shape[1]!], dtype: table.dtype };
     },
@@ -143,8 +145,8 @@ export const structure: Definitions<Structure> = {
   scatterRows: {
     type: (inputs, { rows }) => {
       const [values, ids] = inputs as [Node, Node];
-      if (!sameShape(values.shape.slice(0, -1), ids.shape))
-        throw new ShapeError(`scatterRows: values ${show(values.shape)}, ids ${show(ids.shape)}.`);
+      if (!sameShape(values.shape.slice(0, -1), ids.shape) || !isIds(ids))
+        throw new ShapeError(`scatterRows: values ${show(values.shape)}, ids ${ids.dtype} ${show(ids.shape)}.`);
       return { shape: [rows, values.shape.at(-1)!], dtype: values.dtype };
     },
     onnx: (emit, [values, ids], node) => {
