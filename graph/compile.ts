@@ -63,14 +63,23 @@ function externalTensor(name: string, stored: StoredTensor): OnnxTensorProto {
   return { name, dims: stored.shape, data_type: onnxTypes[stored.dtype], external_data, data_location: 1 };
 }
 
+/** Values inside the model are named %0, %1, ... and %c0, ..., so they never meet the names of inputs, outputs and parameters. */
 class ModelWriter implements Emitter {
   readonly nodes: OnnxNodeProto[] = [];
   readonly initializers: OnnxTensorProto[] = [];
   mappedBytes = 0;
   readonly #shared = new Map<string, string>();
+  readonly #claimed = new Set<string>();
+
+  /** Inputs, parameters and outputs have names of their own in one model. */
+  claim(name: string): void {
+    if (this.#claimed.has(name))
+      throw new ShapeError(`Two of the graph's inputs, parameters and outputs are called ${name}.`);
+    this.#claimed.add(name);
+  }
 
   node(opType: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}, domain = ''): string {
-    const name = `n${this.nodes.length}`;
+    const name = `%${this.nodes.length}`;
     const attribute = Object.entries(attributes).map(([key, value]) => attributeProto(key, value));
     this.nodes.push({ name, op_type: opType, domain, input: inputs, output: [name], attribute });
     return name;
@@ -89,7 +98,7 @@ class ModelWriter implements Emitter {
     const key = value.data.length <= 64 ? `${value.dtype}:${show(value.shape)}:${value.data.join()}` : undefined;
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known !== undefined) return known;
-    const name = `c${this.initializers.length}`;
+    const name = `%c${this.initializers.length}`;
     this.initializers.push(inlineTensor(name, value));
     if (key !== undefined) this.#shared.set(key, name);
     return name;
@@ -117,8 +126,8 @@ function writeLeaf(
 ): string | undefined {
   if (node.op !== 'input' && node.op !== 'parameter') return undefined;
   const { name } = node.attributes as { readonly name: string };
+  writer.claim(name);
   if (node.op === 'input' || weights === 'inputs') {
-    if (inputs.some((other) => other.name === name)) throw new ShapeError(`Two inputs are called ${name}.`);
     inputs.push({ name, dtype: node.dtype, shape: node.shape });
     return name;
   }
@@ -141,8 +150,9 @@ export function compile({ outputs, weights }: CompileRequest): CompiledGraph {
     flops += definition.flops?.(node) ?? 0;
   }
   const results = Object.entries(outputs).map(([name, node]) => {
+    writer.claim(name);
     writer.nodes.push({
-      name: `out.${name}`,
+      name: `%${name}`,
       op_type: 'Identity',
       domain: '',
       input: [names.get(node)!],
