@@ -2,7 +2,7 @@
 // `run` blocks the event loop for its whole length, so programs that must stay responsive use the child engine.
 import * as ort from 'onnxruntime-node';
 import type { CompiledGraph } from './compile.ts';
-import { ModelFileError, ShapeError } from './errors.ts';
+import { JobFailedError, ModelFileError, ShapeError } from './errors.ts';
 import { sameShape, show } from './shape.ts';
 import type { DType, Tensor, TensorData } from './tensor.ts';
 
@@ -33,7 +33,7 @@ function ortOptions(graph: CompiledGraph, options: SessionOptions): ort.Inferenc
   return {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // what it would print is in the error that it throws
     enableMemPattern: options.memoryPattern ?? true,
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     extra: {
@@ -70,6 +70,20 @@ function checkedFeeds(graph: CompiledGraph, feeds: Readonly<Record<string, Tenso
   return Object.fromEntries(entries);
 }
 
+/** Memory is the usual reason that a graph which could be opened does not run. */
+function runError(cause: unknown): JobFailedError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (!/bad_alloc|allocate memory|out of memory/i.test(reason))
+    return new JobFailedError(`onnxruntime could not run the graph: ${reason}`, { cause, code: 'RUN_FAILED' });
+  const asked = /of size (\d+)/.exec(reason)?.[1];
+  const what =
+    asked === undefined
+      ? 'Memory ran out.'
+      : `Memory ran out: ${(Number(asked) / 1e9).toFixed(2)} GB more were needed.`;
+  const advice = 'Use a smaller width or height, fewer frames, or a machine with more memory.';
+  return new JobFailedError(`${what} ${advice}`, { cause, code: 'OUT_OF_MEMORY' });
+}
+
 /** Opens a compiled graph in this process. Throws ModelFileError when the runtime refuses the model or its files. */
 export async function openRuntimeSession(graph: CompiledGraph, options: SessionOptions = {}): Promise<RuntimeSession> {
   const session = await ort.InferenceSession.create(graph.bytes, ortOptions(graph, options)).catch((cause: unknown) => {
@@ -84,7 +98,10 @@ export async function openRuntimeSession(graph: CompiledGraph, options: SessionO
       const fetches =
         into &&
         Object.fromEntries(graph.outputs.map(({ name }) => [name, into[name] ? toOrt(name, into[name]) : null]));
-      const results = fetches === undefined ? await session.run(inputs) : await session.run(inputs, fetches);
+      const running = fetches === undefined ? session.run(inputs) : session.run(inputs, fetches);
+      const results = await running.catch((cause: unknown) => {
+        throw runError(cause);
+      });
       return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
     },
     release: () => session.release(),
