@@ -1,9 +1,10 @@
 // Halving and doubling of height and width, and of time where a level says so. Reference: WanResample.
 // Time is causal: a clip's first frame stands alone through every level, the frames after it are paired.
-import { concat, conv, reshape, slice, transpose, upsampleNearest2 } from '../graph/build.ts';
+import { concat, conv, reshape, slice, transpose } from '../graph/build.ts';
 import type { Node } from '../graph/node.ts';
 import { causalTimeConv, convParameters, frameConv, noFrames } from './conv.ts';
 import type { Place } from './place.ts';
+import { doubleEdges } from './repeat.ts';
 
 /** x [B,C,T,H,W] -> [B,C,T',H/2,W/2]; with `time`, T' is (T+1)/2 in the first chunk and T/2 in later ones. */
 export function downsample(at: Place, x: Node, time: boolean): Node {
@@ -16,7 +17,7 @@ function halveTime(at: Place, x: Node): Node {
   const channels = x.shape[1]!;
   const [weight, bias] = convParameters(at.p, 'time_conv', [channels, channels, 3, 1, 1]);
   const past = at.recall('time_conv');
-  at.leave('time_conv', slice(x, 2, x.shape[2]! - 1, x.shape[2]!));
+  at.leave('time_conv', slice(x, 2, x.shape[2]! - 1, x.shape[2]));
   const step = (seen: Node) => conv(seen, weight, { bias, stride: [2, 1, 1] });
   if (past !== undefined) return step(concat([past, x], 2)); // [B,C,T/2,H,W]
   return x.shape[2] === 1 ? x : concat([slice(x, 2, 0, 1), step(x)], 2); // [B,C,(T+1)/2,H,W]
@@ -25,7 +26,7 @@ function halveTime(at: Place, x: Node): Node {
 /** x [B,C,T,H,W] -> [B,outDim,T',2H,2W]; with `time`, T' is 2T-1 in the first chunk and 2T in later ones. */
 export function upsample(at: Place, x: Node, options: { outDim: number; time: boolean }): Node {
   const frames = options.time ? doubleTime(at, x) : x; // [B,C,T',H,W]
-  return frameConv(at.p, upsampleNearest2(frames), 'resample.1', { outChannels: options.outDim, stride: 1 });
+  return frameConv(at.p, doubleEdges(frames), 'resample.1', { outChannels: options.outDim, stride: 1 });
 }
 
 /** Makes two frames of each but the clip's first, which does not enter the convolution's memory either. */

@@ -1,15 +1,26 @@
 // The building block of every level: norm, SiLU, causal convolution, twice, around a shortcut. Reference: WanResidualBlock.
-import { add, l2Normalize, mul, silu } from '../graph/build.ts';
+import { add, constant, matmul, maximum, mul, reciprocal, reshape, silu, sqrt, square } from '../graph/build.ts';
 import type { Node } from '../graph/node.ts';
 import type { Parameters } from '../graph/parameters.ts';
+import { tensor } from '../graph/tensor.ts';
 import { causalConv, pointwiseConv } from './conv.ts';
 import type { Place } from './place.ts';
 
-/** Scales the channels at each position to root mean square 1, times gamma; no epsilon under the root. x [B,C,T,H,W]. */
+/** The reference divides by max(||x||, 1e-12); the floor is put under the root, where its gradient stays finite. */
+const SMALLEST_SQUARE = 1e-24;
+
+/**
+ * Scales the channels at each position to root mean square 1, times gamma; no epsilon in the root. x [B,C,T,H,W].
+ * Sums over channels are products with a row of ones: onnxruntime reduces a middle axis ten times more slowly.
+ */
 export function channelNorm(p: Parameters, x: Node, name: string): Node {
   const channels = x.shape[1]!;
-  const gamma = p(`${name}.gamma`, [channels, 1, 1, 1], { kind: 'ones' });
-  return mul(l2Normalize(x, 1), mul(gamma, Math.sqrt(channels)));
+  const gamma = reshape(p(`${name}.gamma`, [channels, 1, 1, 1], { kind: 'ones' }), [channels, 1]);
+  const ones = constant(tensor(new Float32Array(channels).fill(1), [1, channels]));
+  const flat = reshape(x, [x.shape[0]!, channels, -1]); // [B,C,P]
+  const length = sqrt(maximum(matmul(ones, square(flat)), SMALLEST_SQUARE)); // [B,1,P]
+  const scale = matmul(mul(gamma, Math.sqrt(channels)), reciprocal(length)); // [B,C,P]
+  return reshape(mul(flat, scale), x.shape);
 }
 
 /** x [B,inDim,T,H,W] -> [B,outDim,T,H,W]. The second convolution starts at zero, the block as its shortcut. */

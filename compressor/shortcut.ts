@@ -1,7 +1,8 @@
 // The parameter-free shortcuts around the levels of Wan 2.2: positions folded into channels and averaged in groups on the way
 // in, channels repeated and unfolded on the way out. Reference: AvgDown3D and DupUp3D.
-import { expand, mean, pad, reshape, slice, transpose } from '../graph/build.ts';
+import { mean, pad, reshape, slice, transpose } from '../graph/build.ts';
 import type { Node } from '../graph/node.ts';
+import { averageColumns, repeatEach } from './repeat.ts';
 
 /** By how much a shortcut changes time and both edges. */
 export interface Factors {
@@ -18,13 +19,14 @@ type Axes5 = [batch: number, channels: number, frames: number, height: number, w
 export function averageDown(x: Node, outDim: number, { time, space }: Factors): Node {
   const missing = (time - (x.shape[2]! % time)) % time;
   const padded = pad(x, [0, 0, missing, 0, 0], [0, 0, 0, 0, 0]);
-  const [batch, channels, frames, height, width] = padded.shape as Axes5;
-  const [t, h, w] = [frames / time, height / space, width / space];
-  const group = (channels * time * space * space) / outDim;
-  const split = reshape(padded, [batch, channels, t, time, h, space, w, space]);
-  if (group === 1) return reshape(transpose(split, [0, 1, 3, 5, 7, 2, 4, 6]), [batch, outDim, t, h, w]);
-  const folded = transpose(split, [0, 1, 3, 5, 7, 2, 4, 6]); // [B,C,time,space,space,t,h,w]
-  return mean(reshape(folded, [batch, outDim, group, t, h, w]), [2]);
+  const group = (x.shape[1]! * time * space * space) / outDim;
+  const fold = group % space === 0 ? 1 : space; // columns are averaged first, or all become channels
+  const narrow = fold === 1 && space === 2 ? averageColumns(padded) : padded;
+  const [batch, channels, frames, height, width] = narrow.shape as Axes5;
+  const [t, h, w] = [frames / time, height / space, width / fold];
+  const split = reshape(narrow, [batch, channels, t, time, h, space, w, fold]);
+  const folded = transpose(split, [0, 1, 3, 5, 7, 2, 4, 6]); // [B,C,time,space,fold,t,h,w]
+  return mean(reshape(folded, [batch, outDim, -1, t, h, w]), [2]);
 }
 
 /**
@@ -36,19 +38,11 @@ export function repeatUp(x: Node, outDim: number, factors: Factors & { readonly 
   const { time, space, isFirst } = factors;
   const [a, b, c] = channelsUnfolded(channels / outDim, [time, space, space]);
   const groups = channels / (a * b * c);
-  const unfolded = transpose(reshape(x, [batch, groups, a, b, c, frames, height, width]), [0, 1, 5, 2, 6, 3, 7, 4]);
-  const spread = expand(reshape(unfolded, [batch, groups, 1, frames * a, 1, height * b, 1, width * c, 1]), [
-    batch,
-    groups,
-    outDim / groups,
-    frames * a,
-    time / a,
-    height * b,
-    space / b,
-    width * c,
-    space / c,
-  ]);
-  const y = reshape(spread, [batch, outDim, frames * time, height * space, width * space]);
+  const split = reshape(x, [batch, groups, a, b, c, frames, height, width]);
+  const unfolded = transpose(split, [0, 1, 5, 2, 6, 3, 7, 4]); // [B,groups,T,a,H,b,W,c]
+  const parts = reshape(unfolded, [batch, groups, frames * a, height * b, width * c]);
+  const wide = repeatEach(repeatEach(parts, 1, outDim / groups), 2, time / a);
+  const y = repeatEach(repeatEach(wide, 4, space / c), 3, space / b);
   return isFirst && time > 1 ? slice(y, 2, time - 1) : y;
 }
 
