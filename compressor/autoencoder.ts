@@ -1,6 +1,6 @@
 // Wan's causal 3D autoencoder as functions of its parameters: a whole clip in one graph, or chunk by chunk with the state of
 // the causal layers passed from chunk to chunk. Both give the same numbers. Reference: diffusers' AutoencoderKLWan.
-// Knows nothing of engines: sessions.ts compiles and runs these graphs.
+// Knows nothing of engines: open-autoencoder.ts compiles and runs these graphs.
 import { clamp, slice } from '../graph/build.ts';
 import { ShapeError } from '../graph/errors.ts';
 import type { Node } from '../graph/node.ts';
@@ -11,6 +11,10 @@ import { decoder } from './decoder.ts';
 import { encoder } from './encoder.ts';
 import { patchify, unpatchify } from './patchify.ts';
 import { rootPlace, type StreamState } from './place.ts';
+
+/** Bounds of the log variance, as DiagonalGaussianDistribution has them. */
+export const MIN_LOGVAR = -30;
+export const MAX_LOGVAR = 20;
 
 /** Mean and log variance of the latents' normal distribution, each [B,zDim,T',H',W']; samplers use the mean. */
 export interface Moments {
@@ -29,22 +33,33 @@ export function decode(p: Parameters, config: AutoencoderConfig, latents: Node):
   return decodeChunk(p, config, latents).video;
 }
 
-/**
- * Encodes the clip's first frames (1 + temporalFactor·k of them, `past` undefined) or the temporalFactor·k frames after those
- * which left `past`. @throws ShapeError for another count of frames or sizes that the autoencoder does not divide
- */
+/** Encodes the clip's first frames, or those after the frames that left `past`; see encodeMoments for how many. */
 export function encodeChunk(
   p: Parameters,
   config: AutoencoderConfig,
   video: Node,
   past?: StreamState,
 ): Moments & { readonly state: StreamState } {
+  const { moments, state } = encodeMoments(p, config, video, past);
+  const mean = slice(moments, 1, 0, config.zDim);
+  return { mean, logvar: clamp(slice(moments, 1, config.zDim), MIN_LOGVAR, MAX_LOGVAR), state };
+}
+
+/**
+ * Mean and unclamped log variance in one tensor [B,2*zDim,T',H',W'], of the clip's first 1 + temporalFactor·k frames
+ * (`past` undefined) or of temporalFactor·k later ones.
+ * @throws ShapeError for another count of frames or sizes that the autoencoder does not divide
+ */
+export function encodeMoments(
+  p: Parameters,
+  config: AutoencoderConfig,
+  video: Node,
+  past?: StreamState,
+): { readonly moments: Node; readonly state: StreamState } {
   checkChunk(config, video, past === undefined);
   const { place, state } = rootPlace(p, past);
   const features = encoder(place.at('encoder'), config, patchify(video, config.patchSize));
-  const moments = pointwiseConv(p, features, 'quant_conv', 2 * config.zDim); // [B,2*zDim,T',H',W']
-  const mean = slice(moments, 1, 0, config.zDim);
-  return { mean, logvar: clamp(slice(moments, 1, config.zDim), -30, 20), state: state() };
+  return { moments: pointwiseConv(p, features, 'quant_conv', 2 * config.zDim), state: state() };
 }
 
 /** Decodes any number of latent frames: the clip's first (`past` undefined), or those after the ones which left `past`. */

@@ -1,0 +1,70 @@
+// Graphs have static shapes, so each size of clip needs sessions of its own. They are opened when first needed, and the least
+// recently used are released beyond a limit, so that a server which renders many sizes does not fill its memory.
+import type { CompiledGraph } from '../graph/compile.ts';
+import type { Engine, Session, Value } from '../graph/engine.ts';
+
+interface Entry {
+  readonly outputs: readonly string[];
+  readonly session: Promise<Session>;
+  running: number;
+}
+
+/** Sessions of one engine by key. */
+export class SessionCache {
+  readonly #engine: Engine;
+  readonly #limit: number;
+  readonly #entries = new Map<string, Entry>(); // the least recently used first
+
+  constructor(engine: Engine, limit: number) {
+    this.#engine = engine;
+    this.#limit = limit;
+  }
+
+  /** Runs the graph of this key, which is compiled and opened if it is not open. Outputs that `keeps` picks stay in the engine. */
+  async run(
+    key: string,
+    graph: () => CompiledGraph,
+    feeds: Readonly<Record<string, Value>>,
+    keeps: (output: string) => boolean = () => false,
+  ): Promise<Record<string, Value>> {
+    const entry = this.#entries.get(key) ?? this.#open(graph());
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    entry.running++;
+    try {
+      const session = await this.#opened(key, entry);
+      return await session.run(feeds, { keep: entry.outputs.filter(keeps) });
+    } finally {
+      entry.running--;
+      await this.#trim();
+    }
+  }
+
+  async close(): Promise<void> {
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    await Promise.all(entries.map(async ({ session }) => (await session).release()));
+  }
+
+  #open(graph: CompiledGraph): Entry {
+    return { outputs: graph.outputs.map(({ name }) => name), session: this.#engine.open(graph), running: 0 };
+  }
+
+  async #opened(key: string, entry: Entry): Promise<Session> {
+    try {
+      return await entry.session;
+    } catch (error) {
+      this.#entries.delete(key);
+      throw error;
+    }
+  }
+
+  async #trim(): Promise<void> {
+    for (const [key, { session, running }] of this.#entries) {
+      if (this.#entries.size <= this.#limit) return;
+      if (running > 0) continue;
+      this.#entries.delete(key);
+      await (await session).release();
+    }
+  }
+}
