@@ -1,6 +1,6 @@
 // Latents to tokens and back. A token is a box of pt x ph x pw latent cells; tokens run through time first, then height,
 // then width. Patch embedding is Wan's Conv3d with kernel = stride = patch, computed as one matrix product over patches.
-import { linear, reshape, transpose } from '../graph/build.ts';
+import { expand, linear, reshape, transpose } from '../graph/build.ts';
 import { ShapeError } from '../graph/errors.ts';
 import type { Node } from '../graph/node.ts';
 import type { Parameters } from '../graph/parameters.ts';
@@ -50,4 +50,25 @@ export function unpatchify(config: TransformerConfig, tokens: Node, grid: TokenG
   const boxes = reshape(tokens, [batch, frames, rows, columns, pt, ph, pw, channels]);
   const ordered = transpose(boxes, [0, 7, 1, 4, 2, 5, 3, 6]); // [B,C,F,pt,R,ph,K,pw]
   return reshape(ordered, [batch, channels, frames * pt, rows * ph, columns * pw]);
+}
+
+/** Values per sample [B], per token frame [B,F] or per token [B,N] -> per latent cell, broadcasting to [B,C,T,H,W]. */
+export function cellsOfTokens(config: TransformerConfig, values: Node, grid: TokenGrid): Node {
+  const [batch, groups = 1] = values.shape as [number, number?];
+  const { frames, rows, columns } = grid;
+  const extents =
+    groups === 1
+      ? [1, 1, 1]
+      : groups === frames
+        ? [frames, 1, 1]
+        : groups === tokenCount(grid)
+          ? [frames, rows, columns]
+          : [];
+  if (extents.length === 0)
+    throw new ShapeError(`[${values.shape.join(',')}] has neither a value per sample, frame nor token.`);
+  const repeats = extents.map((extent, i) => (extent === 1 ? 1 : config.patchSize[i]!));
+  const split = extents.flatMap((extent) => [extent, 1]);
+  const spread = extents.flatMap((extent, i) => [extent, repeats[i]!]);
+  const boxes = expand(reshape(values, [batch, 1, ...split]), [batch, 1, ...spread]); // [B,1,F,pt,R,ph,K,pw]
+  return reshape(boxes, [batch, 1, ...extents.map((extent, i) => extent * repeats[i]!)]);
 }

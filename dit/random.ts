@@ -11,9 +11,9 @@ const WEYL_1 = 0xbb67ae85;
 /** A source of random numbers; every draw advances it. */
 export interface Random {
   /** The next integer in [0, 2^32). */
-  uint32(): number;
+  readonly uint32: () => number;
   /** The next number in the open interval (0, 1), a multiple of 2^-33: never 0 or 1, so its logarithm is finite. */
-  uniform(): number;
+  readonly uniform: () => number;
 }
 
 /** The upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */

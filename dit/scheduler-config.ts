@@ -1,7 +1,7 @@
 // Samplers from scheduler_config.json of diffusers. Three of its schedulers are known, each in the setting that flow models
 // use; another setting is refused by name rather than sampled wrongly.
 import { z } from 'zod';
-import { ModelFileError } from '../graph/errors.ts';
+import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import { createDpmSolver } from './dpmpp.ts';
 import type { DpmConfig } from './dpmpp.ts';
 import { createFlowEuler } from './flow-euler.ts';
@@ -129,8 +129,12 @@ export function samplerConfig(sampler: SamplerName, shift: number): SchedulerCon
   }
 }
 
-/** The sampler of a configuration, for so many steps or at given levels. */
+/**
+ * The sampler of a configuration, for so many steps or at given levels.
+ * @throws InvalidRequestError when there are no steps, or levels that do not fall within (0, 1]
+ */
 export function createScheduler(config: SchedulerConfig, spacing: Spacing): Scheduler {
+  checkSpacing(spacing);
   switch (config.sampler) {
     case 'unipc':
       return createUniPC(config, spacing);
@@ -139,4 +143,16 @@ export function createScheduler(config: SchedulerConfig, spacing: Spacing): Sche
     case 'dpmpp':
       return createDpmSolver(config, spacing);
   }
+}
+
+function checkSpacing(spacing: Spacing): void {
+  if ('steps' in spacing) {
+    if (Number.isInteger(spacing.steps) && spacing.steps > 0) return;
+    throw new InvalidRequestError(`steps (=${spacing.steps}) must be a whole number from 1 on; 20 to 50 are usual.`);
+  }
+  const { sigmas } = spacing;
+  if (sigmas.length > 0 && sigmas.every((sigma, i) => sigma > 0 && (i === 0 ? sigma <= 1 : sigma < sigmas[i - 1]!))) return;
+  throw new InvalidRequestError(
+    `sigmas (=${sigmas.join(', ')}) must fall from at most 1 and stay above 0, like 1, 0.75, 0.5, 0.25.`,
+  );
 }

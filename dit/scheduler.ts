@@ -24,7 +24,7 @@ export interface Scheduler extends Schedule {
 }
 
 /** The memory of a sampler that has taken no step. */
-export const initialState: SchedulerState = { step: 0, predictions: [], lastSample: null };
+export const startState: SchedulerState = { step: 0, predictions: [], lastSample: null };
 
 /** A factor and the array it multiplies. */
 export type Term = readonly [factor: number, values: Float32Array];

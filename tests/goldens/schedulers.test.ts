@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createScheduler, parseSchedulerConfig } from '../../dit/scheduler-config.ts';
-import { initialState } from '../../dit/scheduler.ts';
+import { startState } from '../../dit/scheduler.ts';
 import { goldenCases, goldensFolder, largestError } from './folder.ts';
 
 interface SchedulerCase {
@@ -35,7 +35,7 @@ describe.each(goldenCases('schedulers'))('%s', (name) => {
     const golden = await readCase(name);
     const scheduler = schedulerOf(golden);
     let sample: Float32Array = Float32Array.from(golden.initial_sample);
-    let state = initialState;
+    let state = startState;
     golden.model_outputs.forEach((output, i) => {
       ({ sample, state } = scheduler.step(state, Float32Array.from(output), sample));
       expect(largestError(sample, golden.samples[i]!), `step ${i}`).toBeLessThanOrEqual(5e-6);
@@ -47,7 +47,7 @@ describe.each(goldenCases('schedulers'))('%s', (name) => {
     const golden = await readCase(name);
     const scheduler = schedulerOf(golden);
     let sample: Float32Array = Float32Array.from(golden.initial_sample);
-    let state = initialState;
+    let state = startState;
     for (const timestep of scheduler.timesteps) {
       const offset = Math.fround(Math.sin(timestep / 1000));
       ({ sample, state } = scheduler.step(

@@ -1,0 +1,57 @@
+// The flow-matching loss (Lipman et al. 2023; Liu et al. 2023) as a graph: noises clips to given levels, asks the transformer
+// for the velocity noise - clip, and compares. Differentiable in the parameters; the host draws levels and noise.
+import { add, concat, div, greater, maximum, mean, mul, square, sub, sum } from '../graph/build.ts';
+import type { Node } from '../graph/node.ts';
+import type { Parameters } from '../graph/parameters.ts';
+import type { TransformerConfig } from './config.ts';
+import { cellsOfTokens, tokenGrid } from './patchify.ts';
+import { velocity } from './transformer.ts';
+import type { VelocityInputs } from './transformer.ts';
+
+/** Timesteps that the model sees are sigma times this, as every published flow model's. */
+const TRAIN_TIMESTEPS = 1000;
+
+export interface LossInputs extends Pick<VelocityInputs, 'text' | 'textMask' | 'image'> {
+  /** Normalised latents of real clips [B,outChannels,T,H,W]. */
+  readonly clips: Node;
+  /** Standard normal [B,outChannels,T,H,W]. */
+  readonly noise: Node;
+  /** Noise levels in [0,1]: [B], or per token frame [B,F], or per token [B,N]. Where it is 0 the clip is given, not learned. */
+  readonly sigma: Node;
+  /** Weight of each latent cell in its sample's mean [B,1,T,H,W]. */
+  readonly weights: Node;
+  /** Channels behind the noisy latents of image-to-video models [B,inChannels-outChannels,T,H,W]. */
+  readonly channels?: Node | undefined;
+}
+
+export interface FlowMatchingLoss {
+  /** Mean over samples, []. */
+  readonly loss: Node;
+  /** Weighted mean squared error of each sample [B], for logs by noise level. */
+  readonly perSample: Node;
+  /** The velocity [B,outChannels,T,H,W]. */
+  readonly velocity: Node;
+}
+
+/**
+ * x_sigma = (1 - sigma) clip + sigma noise;
+ * loss_b = sum_cells w mean_channels (v(x_sigma, 1000 sigma) - (noise - clip))^2 / sum_cells w, w = 0 where sigma = 0.
+ */
+export function flowMatchingLoss(p: Parameters, config: TransformerConfig, inputs: LossInputs): FlowMatchingLoss {
+  const { clips, noise, sigma, text, textMask, image, channels } = inputs;
+  const levels = cellsOfTokens(config, sigma, tokenGrid(config, clips.shape)); // broadcasts over [B,C,T,H,W]
+  const target = sub(noise, clips);
+  const noisy = add(clips, mul(levels, target));
+  const predicted = velocity(p, config, {
+    latents: channels ? concat([noisy, channels], 1) : noisy,
+    timestep: mul(sigma, TRAIN_TIMESTEPS),
+    text,
+    textMask,
+    image,
+  });
+  const weights = mul(inputs.weights, greater(levels, 0)); // [B,1,T,H,W]
+  const errors = mean(square(sub(predicted, target)), [1], { keepDims: true }); // [B,1,T,H,W]
+  const cells = [1, 2, 3, 4];
+  const perSample = div(sum(mul(errors, weights), cells), maximum(sum(weights, cells), 1e-6)); // [B]
+  return { loss: mean(perSample, [0]), perSample, velocity: predicted };
+}
