@@ -1,0 +1,98 @@
+// Trains the CLIP towers on frames of the world and their captions. The text tower then conditions nano's transformer.
+// Progress is told by retrieval: among 64 unseen frames, how often a caption finds its own first.
+import type { ClipTextConfig } from '../conditioning/clip-text.ts';
+import { pooledPositions } from '../conditioning/clip-text.ts';
+import type { ClipVisionConfig } from '../conditioning/clip-vision.ts';
+import { contrastiveLoss } from '../conditioning/contrastive.ts';
+import type { AdamState } from '../graph/adamw.ts';
+import { flatLayout, views } from '../graph/adamw.ts';
+import { input } from '../graph/build.ts';
+import { compile } from '../graph/compile.ts';
+import { parameterScope } from '../graph/parameters.ts';
+import { openRuntimeSession } from '../graph/session.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { clipBatch, wholeFrame } from './clip-batch.ts';
+import type { TrainingTask } from './loop.ts';
+import { maxTextLength, tokenBatch, worldTokenizer } from './words.ts';
+import type { Atlas } from './world/atlas.ts';
+import { caption } from './world/captions.ts';
+import type { CaptionKind } from './world/captions.ts';
+import { randomOf } from './world/random.ts';
+import type { Random } from './world/random.ts';
+import { renderScene } from './world/render.ts';
+import { sampleScene } from './world/scene.ts';
+import type { WorldOptions } from './world/scene.ts';
+
+export interface ContrastiveRecipe {
+  readonly text: ClipTextConfig;
+  readonly vision: ClipVisionConfig;
+  readonly world: WorldOptions;
+  readonly batch: number;
+}
+
+/** Captions of a kind fit this many tokens; short ones make a shorter, cheaper batch. */
+const lengthOf = { tag: 28, plain: 28, full: maxTextLength } satisfies Record<CaptionKind, number>;
+
+/** One frame of a clip: the first, middle or last. */
+function drawFrame(scene: ReturnType<typeof sampleScene>, atlas: Atlas, edge: number, random: Random): Uint8Array {
+  const frames = renderScene(scene, atlas, { frames: 3, width: edge, height: edge });
+  return frames.subarray(random.int(3) * edge * edge * 3).subarray(0, edge * edge * 3);
+}
+
+/** The task of training both towers from scratch on the world. */
+export function contrastiveTask(recipe: ContrastiveRecipe, atlas: Atlas): TrainingTask {
+  const tokenizer = worldTokenizer();
+  const { batch, vision, text } = recipe;
+  const edge = vision.imageSize;
+
+  const lossOf = (kind: string) => {
+    const length = lengthOf[kind as CaptionKind];
+    const scope = parameterScope();
+    const { loss, logits } = contrastiveLoss(scope.parameters, text, vision, {
+      inputIds: input('ids', [batch, length], 'int32'),
+      pooled: input('pooled', [batch, length]),
+      pixels: input('pixels', [batch, 3, edge, edge]),
+    });
+    return { scope, graph: { loss, parts: {} }, logits };
+  };
+
+  const feedsOf = (kind: CaptionKind, random: Random, world: WorldOptions): Record<string, Tensor> => {
+    const size = { frames: 1, width: edge, height: edge };
+    const scenes = Array.from({ length: batch }, () => sampleScene(random.int(2 ** 31), world));
+    const { ids } = tokenBatch(
+      tokenizer,
+      scenes.map((scene) => caption(scene, random.int(2 ** 31), kind)),
+      lengthOf[kind],
+    );
+    const clips = scenes.map((scene) => ({ frames: drawFrame(scene, atlas, edge, random), window: wholeFrame(size) }));
+    const pixels = { ...clipBatch(clips, size), shape: [batch, 3, edge, edge] };
+    return { ids, pooled: pooledPositions(text, ids), pixels };
+  };
+
+  const inspect = async (state: AdamState) => {
+    const { logits } = lossOf('full');
+    const weights = views(state.layout, state.ema);
+    const session = await openRuntimeSession(compile({ outputs: { logits }, weights: (name) => weights[name] }));
+    const results = await session.run(feedsOf('full', randomOf(77), { ...recipe.world, holdOut: 'heldout' }));
+    await session.release();
+    const scores = results['logits']!.data as Float32Array;
+    const rows = Array.from({ length: batch }, (_, i) => scores.subarray(i * batch, (i + 1) * batch));
+    const found = rows.filter((row, i) => row.every((score) => score <= row[i]!)).length;
+    return { retrieval: found / batch };
+  };
+
+  return {
+    layout: flatLayout(lossOf('full').scope.specs()),
+    lossOf,
+    batch: (step, index) => {
+      const random = randomOf(step * 64 + index, 5);
+      const kind = random.pick(['tag', 'plain', 'full'] as const);
+      return Promise.resolve({
+        bucket: kind,
+        samples: batch,
+        feeds: feedsOf(kind, random, { ...recipe.world, holdOut: 'train' }),
+      });
+    },
+    inspect,
+  };
+}

@@ -1,0 +1,132 @@
+// A training's averaged weights into a model folder, as diffusers and transformers write these classes: fp16 safetensors and a
+// config beside them. Each part is exported when its training ends, so the next part trains against the very files that ship.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encode } from '../compressor/autoencoder.ts';
+import type { AdamState } from '../graph/adamw.ts';
+import { views } from '../graph/adamw.ts';
+import { input } from '../graph/build.ts';
+import { compile } from '../graph/compile.ts';
+import { parameterScope } from '../graph/parameters.ts';
+import { openRuntimeSession } from '../graph/session.ts';
+import { floats } from '../graph/tensor.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import type { Weights } from '../graph/weights.ts';
+import { writeJsonFile } from '../io/json.ts';
+import { writeSafetensors } from '../io/safetensors.ts';
+import { clipBatch, wholeFrame } from './clip-batch.ts';
+import type { AutoencoderRecipe } from './autoencoder.ts';
+import { autoencoderJson, textJson, transformerJson, visionJson } from './recipes.ts';
+import { maxTextLength, worldTokenizerFiles } from './words.ts';
+import type { Atlas } from './world/atlas.ts';
+import { renderScene } from './world/render.ts';
+import { sampleScene } from './world/scene.ts';
+
+async function writePart(
+  folder: string,
+  file: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  config: object,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeSafetensors(join(folder, file), Object.entries(tensors), { format: 'pt' }, { floats: 'float16' });
+  await writeJsonFile(join(folder, 'config.json'), config, { overwrite: true });
+}
+
+/** Mean and deviation of each latent channel over clips of the world: the config's latents_mean and latents_std. */
+export async function latentStatistics(recipe: AutoencoderRecipe, weights: Weights, atlas: Atlas, clips = 96) {
+  const size = { frames: 17, width: 128, height: 128 };
+  const { mean } = encode(parameterScope().parameters, recipe.config, input('video', [1, 3, 17, 128, 128]));
+  const session = await openRuntimeSession(compile({ outputs: { mean }, weights }));
+  const { zDim } = recipe.config;
+  const [sums, squares] = [new Float64Array(zDim), new Float64Array(zDim)];
+  let count = 0;
+  for (let i = 0; i < clips; i++) {
+    const frames = renderScene(sampleScene(7_000_000 + i, { ...recipe.world, holdOut: 'train' }), atlas, size);
+    const latents = floats(
+      (await session.run({ video: clipBatch([{ frames, window: wholeFrame(size) }], size) }))['mean']!,
+    );
+    const plane = latents.length / zDim;
+    latents.forEach((value, j) => {
+      sums[Math.floor(j / plane)]! += value;
+      squares[Math.floor(j / plane)]! += value * value;
+    });
+    count += plane;
+  }
+  await session.release();
+  const means = Array.from(sums, (total) => total / count);
+  const deviations = Array.from(squares, (total, c) => Math.sqrt(total / count - means[c]! ** 2));
+  const rounded = (values: readonly number[]) => values.map((value) => Number(value.toFixed(5)));
+  return { latents_mean: rounded(means), latents_std: rounded(deviations) };
+}
+
+export async function exportAutoencoder(
+  model: string,
+  state: AdamState,
+  recipe: AutoencoderRecipe,
+  atlas: Atlas,
+): Promise<void> {
+  const weights = views(state.layout, state.ema);
+  const statistics = await latentStatistics(recipe, (name) => weights[name], atlas);
+  await writePart(join(model, 'vae'), 'diffusion_pytorch_model.safetensors', weights, {
+    ...autoencoderJson,
+    ...statistics,
+  });
+}
+
+/** Both CLIP towers; each file holds the tensors of its own class. */
+export async function exportTowers(model: string, state: AdamState): Promise<void> {
+  const all = Object.entries(views(state.layout, state.ema));
+  const of = (...prefixes: string[]) =>
+    Object.fromEntries(all.filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix))));
+  await writePart(join(model, 'text_encoder'), 'model.safetensors', of('text_model.', 'text_projection.'), textJson);
+  await writePart(
+    join(model, 'image_encoder'),
+    'model.safetensors',
+    of('vision_model.', 'visual_projection.'),
+    visionJson,
+  );
+  const { tokenizer, config } = worldTokenizerFiles();
+  await mkdir(join(model, 'tokenizer'), { recursive: true });
+  await writeJsonFile(join(model, 'tokenizer', 'tokenizer.json'), tokenizer, { overwrite: true });
+  await writeJsonFile(join(model, 'tokenizer', 'tokenizer_config.json'), config, { overwrite: true });
+}
+
+export async function exportTransformer(model: string, state: AdamState): Promise<void> {
+  await writePart(
+    join(model, 'transformer'),
+    'diffusion_pytorch_model.safetensors',
+    views(state.layout, state.ema),
+    transformerJson,
+  );
+  await writeIndex(model);
+}
+
+/** model_index.json, the scheduler's config and Tessera's own defaults. */
+async function writeIndex(model: string): Promise<void> {
+  const index = {
+    _class_name: 'WanPipeline',
+    scheduler: ['diffusers', 'FlowMatchEulerDiscreteScheduler'],
+    text_encoder: ['transformers', 'CLIPTextModelWithProjection'],
+    tokenizer: ['transformers', 'PreTrainedTokenizerFast'],
+    transformer: ['diffusers', 'WanTransformer3DModel'],
+    image_encoder: ['transformers', 'CLIPVisionModelWithProjection'],
+    vae: ['diffusers', 'AutoencoderKLWan'],
+  };
+  const scheduler = { _class_name: 'FlowMatchEulerDiscreteScheduler', num_train_timesteps: 1000, shift: 1 };
+  const defaults = {
+    width: 128,
+    height: 128,
+    frames: 17,
+    fps: 8,
+    steps: 20,
+    guidance: 4,
+    sampler: 'euler',
+    shift: 1,
+    max_sequence_length: maxTextLength,
+  };
+  await mkdir(join(model, 'scheduler'), { recursive: true });
+  await writeJsonFile(join(model, 'model_index.json'), index, { overwrite: true });
+  await writeJsonFile(join(model, 'scheduler', 'scheduler_config.json'), scheduler, { overwrite: true });
+  await writeJsonFile(join(model, 'tessera.json'), defaults, { overwrite: true });
+}

@@ -1,0 +1,223 @@
+// What nano is made of and how it is taught. Numbers here were chosen by short runs; docs/training-nano.md tells which.
+import { parseClipTextConfig } from '../conditioning/clip-text.ts';
+import { parseClipVisionConfig } from '../conditioning/clip-vision.ts';
+import { parseAutoencoderConfig } from '../compressor/config.ts';
+import { parseTransformerConfig } from '../dit/config.ts';
+import type { AutoencoderRecipe } from './autoencoder.ts';
+import type { ContrastiveRecipe } from './contrastive.ts';
+import type { TransformerRecipe } from './transformer.ts';
+import { maxTextLength, worldTokenizerFiles } from './words.ts';
+import { fullWorld } from './world/scene.ts';
+import type { WorldOptions } from './world/scene.ts';
+
+const latentChannels = 24;
+
+/** vae/config.json: 4x4 patches, two halvings of space and time, so 4x16x16 pixels to a latent position. */
+export const autoencoderJson = {
+  _class_name: 'AutoencoderKLWan',
+  base_dim: 48,
+  decoder_base_dim: null,
+  z_dim: latentChannels,
+  dim_mult: [1, 2, 2],
+  num_res_blocks: 1,
+  attn_scales: [],
+  temperal_downsample: [true, true],
+  is_residual: true,
+  in_channels: 48,
+  out_channels: 48,
+  patch_size: 4,
+  latents_mean: new Array<number>(latentChannels).fill(0),
+  latents_std: new Array<number>(latentChannels).fill(1),
+};
+
+export const autoencoderRecipe = {
+  config: parseAutoencoderConfig(autoencoderJson),
+  weights: { kl: 3e-4, squared: 2, edges: 0.5 },
+  world: fullWorld,
+  buckets: [
+    { frames: 1, edge: 128, window: 64, batch: 8, share: 0.3 },
+    { frames: 5, edge: 128, window: 64, batch: 4, share: 0.35 },
+    { frames: 17, edge: 128, window: 64, batch: 2, share: 0.25 },
+    { frames: 9, edge: 128, window: 128, batch: 1, share: 0.1 },
+  ],
+} satisfies AutoencoderRecipe;
+
+const tower = {
+  hidden_size: 192,
+  intermediate_size: 576,
+  num_attention_heads: 4,
+  projection_dim: 128,
+  hidden_act: 'quick_gelu',
+};
+
+/** text_encoder/config.json. */
+export const textJson = {
+  ...tower,
+  architectures: ['CLIPTextModelWithProjection'],
+  model_type: 'clip_text_model',
+  num_hidden_layers: 4,
+  vocab_size: worldTokenizerFiles().vocabularySize,
+  max_position_embeddings: maxTextLength,
+  pad_token_id: 0,
+  bos_token_id: 2,
+  eos_token_id: 3,
+  layer_norm_eps: 1e-5,
+};
+
+/** image_encoder/config.json. */
+export const visionJson = {
+  ...tower,
+  architectures: ['CLIPVisionModelWithProjection'],
+  model_type: 'clip_vision_model',
+  num_hidden_layers: 4,
+  image_size: 128,
+  patch_size: 16,
+  num_channels: 3,
+  layer_norm_eps: 1e-5,
+};
+
+export const contrastiveRecipe = {
+  text: parseClipTextConfig(textJson),
+  vision: parseClipVisionConfig(visionJson),
+  world: { ...fullWorld, twoActors: 0.1 },
+  batch: 48,
+} satisfies ContrastiveRecipe;
+
+/** transformer/config.json: one token per latent position, 9.8M parameters. */
+export const transformerJson = {
+  _class_name: 'WanTransformer3DModel',
+  patch_size: [1, 1, 1],
+  num_attention_heads: 4,
+  attention_head_dim: 64,
+  in_channels: latentChannels,
+  out_channels: latentChannels,
+  text_dim: tower.hidden_size,
+  freq_dim: 256,
+  ffn_dim: 1024,
+  num_layers: 8,
+  cross_attn_norm: true,
+  qk_norm: 'rms_norm_across_heads',
+  eps: 1e-6,
+  image_dim: null,
+  added_kv_proj_dim: null,
+  pos_embed_seq_len: null,
+  rope_max_seq_len: 1024,
+};
+
+/** The nouns of the first nano, clearly different in shape and colour; the gate's 24 come first. */
+export const firstNouns = [
+  ...['cat', 'penguin', 'frog', 'elephant', 'fish', 'butterfly', 'rose', 'cactus', 'mushroom', 'sun', 'star', 'apple'],
+  ...[
+    'banana',
+    'pizza',
+    'burger',
+    'cake',
+    'car',
+    'bus',
+    'rocket',
+    'airplane',
+    'soccer ball',
+    'guitar',
+    'robot',
+    'ghost',
+  ],
+  ...[
+    'dog',
+    'owl',
+    'turtle',
+    'octopus',
+    'panda',
+    'flamingo',
+    'crab',
+    'sunflower',
+    'moon',
+    'snowman',
+    'strawberry',
+    'watermelon',
+  ],
+  ...[
+    'pineapple',
+    'donut',
+    'tractor',
+    'sailboat',
+    'basketball',
+    'balloon',
+    'umbrella',
+    'pumpkin',
+    'drum',
+    'house',
+    'crown',
+    'snail',
+  ],
+];
+
+const calm: WorldOptions = {
+  ...fullWorld,
+  nouns: firstNouns,
+  styles: ['cartoon'],
+  motions: ['still'],
+  sizeRange: [0.5, 0.7],
+  positionJitter: 0,
+  twoActors: 0,
+  cameraMoves: 0,
+  weather: 0,
+};
+
+const common = {
+  config: parseTransformerConfig(transformerJson),
+  sigma: { kind: 'logit-normal', mean: 0.4, std: 1.1, shift: 1 },
+  actorWeight: 3,
+  captionDropout: 0.1,
+  firstFrameGiven: 0,
+  captions: ['tag', 'plain', 'full'],
+} as const;
+
+const picture = { frames: 1, width: 128, height: 128 };
+
+/** The curriculum, narrow to wide. Each stage goes on from the checkpoint of the one before it. */
+export const transformerStages = {
+  gate: {
+    ...common,
+    world: { ...calm, nouns: firstNouns.slice(0, 24), places: ['plain', 'meadow', 'snow', 'night', 'ocean'] },
+    buckets: [{ ...picture, batch: 16, share: 1 }],
+    scenes: 20_000,
+  },
+  pictures: {
+    ...common,
+    world: { ...calm, sizeRange: [0.42, 0.66], positionJitter: 0.3 },
+    buckets: [{ ...picture, batch: 16, share: 1 }],
+    scenes: 60_000,
+  },
+  clips: {
+    ...common,
+    world: { ...calm, motions: fullWorld.motions, sizeRange: [0.4, 0.62], positionJitter: 0.5 },
+    buckets: [
+      { ...picture, batch: 16, share: 0.25 },
+      { frames: 5, width: 128, height: 128, batch: 8, share: 0.15 },
+      { frames: 17, width: 128, height: 128, batch: 4, share: 0.6 },
+    ],
+    scenes: 24_000,
+  },
+  wide: {
+    ...common,
+    world: {
+      ...calm,
+      motions: fullWorld.motions,
+      sizeRange: [0.36, 0.6],
+      positionJitter: 1,
+      cameraMoves: 0.15,
+      weather: 0.1,
+    },
+    firstFrameGiven: 0.15,
+    buckets: [
+      { ...picture, batch: 16, share: 0.2 },
+      { frames: 9, width: 128, height: 128, batch: 6, share: 0.15 },
+      { frames: 17, width: 128, height: 128, batch: 4, share: 0.5 },
+      { frames: 17, width: 160, height: 96, batch: 4, share: 0.075 },
+      { frames: 17, width: 96, height: 160, batch: 4, share: 0.075 },
+    ],
+    scenes: 30_000,
+  },
+} as const satisfies Record<string, TransformerRecipe>;
+
+export type TransformerStage = keyof typeof transformerStages;

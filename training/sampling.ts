@@ -1,0 +1,78 @@
+// Clips of prompts from models in training: the same sampler, guidance and decoder as `tessera generate`, run in this process
+// with the weights in memory. For sample sheets and scores.
+import { decode } from '../compressor/autoencoder.ts';
+import type { AutoencoderConfig } from '../compressor/config.ts';
+import { latentShape } from '../compressor/sizes.ts';
+import type { TransformerConfig } from '../dit/config.ts';
+import { openDenoiser } from '../dit/denoiser.ts';
+import { guidedVelocity } from '../dit/guidance.ts';
+import { initialNoise } from '../dit/noise.ts';
+import { sampleLatents } from '../dit/sample.ts';
+import { createScheduler, samplerConfig } from '../dit/scheduler-config.ts';
+import { input } from '../graph/build.ts';
+import { compile } from '../graph/compile.ts';
+import { fetched, localEngine } from '../graph/engine.ts';
+import { parameterScope } from '../graph/parameters.ts';
+import { tensor } from '../graph/tensor.ts';
+import type { Weights } from '../graph/weights.ts';
+import { clipFrames } from './clip-batch.ts';
+import type { PromptStates } from './prompt-states.ts';
+import type { ClipSize } from './world/render.ts';
+
+export interface SampledModel {
+  readonly transformer: { readonly config: TransformerConfig; readonly weights: Weights };
+  readonly autoencoder: { readonly config: AutoencoderConfig; readonly weights: Weights };
+  readonly states: PromptStates;
+}
+
+export interface SamplingOptions {
+  readonly steps: number;
+  readonly guidance: number;
+  readonly shift: number;
+}
+
+/** One clip [T,H,W,3] per prompt; prompt i starts from the noise of seed i. */
+export async function sampleClips(
+  model: SampledModel,
+  prompts: readonly string[],
+  size: ClipSize,
+  { steps, guidance, shift }: SamplingOptions,
+): Promise<Uint8Array[]> {
+  const engine = localEngine();
+  const { config } = model.autoencoder;
+  const shape = latentShape(config, size) as [number, number, number, number, number];
+  const [, channels, ...grid] = shape;
+  const empty = await model.states(['']);
+  const denoiser = await openDenoiser(engine, {
+    ...model.transformer,
+    shape: [channels, ...grid],
+    timesteps: 1,
+    like: { text: empty },
+    batch: 2,
+  });
+  const latentsIn = input('latents', shape);
+  const video = decode(parameterScope().parameters, config, latentsIn);
+  const decoder = await engine.open(compile({ outputs: { video }, weights: model.autoencoder.weights }));
+  const plane = grid[0] * grid[1] * grid[2];
+  const clips: Uint8Array[] = [];
+  for (const [i, prompt] of prompts.entries()) {
+    const velocity = guidedVelocity(denoiser, {
+      positive: { text: await model.states([prompt]) },
+      negative: { text: empty },
+      scale: guidance,
+    });
+    const latents = await sampleLatents({
+      velocity,
+      scheduler: createScheduler(samplerConfig('euler', shift), { steps }),
+      from: initialNoise(i, channels * plane),
+    });
+    const raw = latents.map((value, j) => {
+      const channel = Math.floor(j / plane);
+      return value * config.latentsStd[channel]! + config.latentsMean[channel]!;
+    });
+    const decoded = await decoder.run({ latents: tensor(raw, shape) });
+    clips.push(clipFrames(fetched(decoded, 'video'), 0));
+  }
+  await engine.close();
+  return clips;
+}

@@ -1,0 +1,141 @@
+// `tessera train vae|clip|dit`: opens the run, builds the task, trains until done or stopped, exports into the model folder.
+import { join } from 'node:path';
+import { parseClipTextConfig } from '../conditioning/clip-text.ts';
+import { parseAutoencoderConfig } from '../compressor/config.ts';
+import { adamDefaults, views } from '../graph/adamw.ts';
+import type { AdamState } from '../graph/adamw.ts';
+import { openComponent } from '../io/model-folder.ts';
+import { ModelFileError } from '../graph/errors.ts';
+import { autoencoderTask } from './autoencoder.ts';
+import { contrastiveTask } from './contrastive.ts';
+import { exportAutoencoder, exportTowers, exportTransformer } from './export.ts';
+import { captionGaps } from './gaps.ts';
+import { latentSource } from './latent-source.ts';
+import { loopDefaults, train } from './loop.ts';
+import type { TrainingProgress, TrainingTask } from './loop.ts';
+import { promptStates } from './prompt-states.ts';
+import { autoencoderRecipe, contrastiveRecipe, transformerStages } from './recipes.ts';
+import type { TransformerStage } from './recipes.ts';
+import { openRunFolder } from './run-folder.ts';
+import type { RunFolder } from './run-folder.ts';
+import { sampleClips } from './sampling.ts';
+import { writeSheet } from './sheet.ts';
+import { transformerTask } from './transformer.ts';
+import type { TransformerRecipe, TransformerSources } from './transformer.ts';
+import { loadAtlas } from './world/atlas.ts';
+import type { Atlas } from './world/atlas.ts';
+import { caption } from './world/captions.ts';
+import { randomOf } from './world/random.ts';
+import { sampleScene } from './world/scene.ts';
+
+export type TrainedPart = 'vae' | 'clip' | 'dit';
+
+export interface TrainRequest {
+  readonly part: TrainedPart;
+  /** Folder of the run: checkpoint, log, sample sheets. */
+  readonly run: string;
+  /** Model folder to export to; `dit` reads the other parts from it. */
+  readonly model: string;
+  /** Updates in all, those of earlier sessions included. */
+  readonly steps: number;
+  readonly learningRate?: number;
+  /** Of `dit`: how wide the world is. */
+  readonly stage?: TransformerStage;
+  /** Part of the steps, at the end, over which the learning rate falls; 0 keeps it for a later stage. */
+  readonly decayFraction?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TrainingProgress) => void;
+}
+
+interface Prepared {
+  readonly task: TrainingTask;
+  readonly learningRate: number;
+  readonly exportTo: (model: string, state: AdamState) => Promise<void>;
+}
+
+async function component(model: string, name: string) {
+  const part = await openComponent(join(model, name));
+  if (part.weights === undefined)
+    throw new ModelFileError(`${join(model, name)} has no weights. Train that part first.`);
+  return { config: part.config, weights: part.weights.weights };
+}
+
+/** Gaps, a sheet of held-out prompts, for a transformer in training. */
+function transformerInspection(
+  recipe: TransformerRecipe,
+  sources: TransformerSources,
+  autoencoder: Awaited<ReturnType<typeof component>>,
+  folder: RunFolder,
+) {
+  return async (state: AdamState): Promise<Record<string, unknown>> => {
+    const bucket = recipe.buckets.reduce((a, b) => (b.share > a.share ? b : a));
+    const gaps = await captionGaps(recipe, sources, state, bucket);
+    const weights = views(state.layout, state.ema);
+    const prompts = Array.from({ length: bucket.frames === 1 ? 36 : 8 }, (_, i) => {
+      const scene = sampleScene(6_000_000 + i, { ...recipe.world, holdOut: 'heldout' });
+      return caption(scene, i, 'plain');
+    });
+    const model = {
+      transformer: { config: recipe.config, weights: (name: string) => weights[name] },
+      autoencoder: { config: sources.autoencoder, weights: autoencoder.weights },
+      states: sources.states,
+    };
+    const clips = await sampleClips(model, prompts, bucket, { steps: 14, guidance: 4, shift: 1 });
+    // Pictures are shown six to a row, as if they were a clip's frames.
+    const rows =
+      bucket.frames === 1 ? Array.from({ length: 6 }, (_, i) => Buffer.concat(clips.slice(6 * i, 6 * i + 6))) : clips;
+    await writeSheet(folder.sample(`${state.step}.png`), rows, bucket.frames === 1 ? { ...bucket, frames: 6 } : bucket);
+    return { ...gaps, prompts };
+  };
+}
+
+async function prepareTransformer(request: TrainRequest, folder: RunFolder): Promise<Prepared> {
+  const recipe: TransformerRecipe = transformerStages[request.stage ?? 'wide'];
+  const atlas = await loadAtlas(recipe.world.styles, recipe.world.nouns);
+  const [vae, text] = [await component(request.model, 'vae'), await component(request.model, 'text_encoder')];
+  const autoencoder = parseAutoencoderConfig(vae.config);
+  const sources = {
+    autoencoder,
+    latents: latentSource(autoencoder, vae.weights, atlas, 40_000),
+    states: promptStates(parseClipTextConfig(text.config), text.weights),
+  };
+  return {
+    task: transformerTask(recipe, sources, transformerInspection(recipe, sources, vae, folder)),
+    learningRate: 1e-3,
+    exportTo: exportTransformer,
+  };
+}
+
+async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepared> {
+  if (request.part === 'dit') return prepareTransformer(request, folder);
+  const atlas: Atlas = await loadAtlas(autoencoderRecipe.world.styles);
+  if (request.part === 'clip') {
+    return { task: contrastiveTask(contrastiveRecipe, atlas), learningRate: 1e-3, exportTo: exportTowers };
+  }
+  return {
+    task: autoencoderTask(autoencoderRecipe, atlas, (step) => folder.sample(`${step}.png`)),
+    learningRate: 6e-4,
+    exportTo: (model, state) => exportAutoencoder(model, state, autoencoderRecipe, atlas),
+  };
+}
+
+/** Trains one part of nano, resuming what the run folder holds, and exports it. Aborting saves; nothing is lost but a step. */
+export async function trainPart(request: TrainRequest): Promise<{ readonly step: number; readonly finished: boolean }> {
+  const folder = await openRunFolder(request.run);
+  const { task, learningRate, exportTo } = await prepare(request, folder);
+  const random = randomOf(1);
+  const state = await folder.load(task.layout, () => random.next());
+  const options = {
+    ...loopDefaults,
+    steps: request.steps,
+    decayFraction: request.decayFraction ?? loopDefaults.decayFraction,
+    adam: { ...adamDefaults, learningRate: request.learningRate ?? learningRate },
+  };
+  await train(task, folder, options, {
+    state,
+    ...(request.signal && { signal: request.signal }),
+    ...(request.onProgress && { onProgress: request.onProgress }),
+  });
+  await exportTo(request.model, state);
+  return { step: state.step, finished: state.step >= request.steps };
+}

@@ -1,0 +1,128 @@
+// Trains the video transformer by flow matching on the world's clips and pictures. A recipe says how wide the world is, so that
+// a training can start narrow (few large centred nouns, single frames) and widen when the scores say so.
+import { flowMatchingLoss } from '../dit/loss.ts';
+import type { TransformerConfig } from '../dit/config.ts';
+import { fillNormal } from '../dit/noise.ts';
+import { createRandom } from '../dit/random.ts';
+import { drawSigmas, sigmasOfFrames } from '../dit/timestep-sampling.ts';
+import type { SigmaDistribution } from '../dit/timestep-sampling.ts';
+import type { AutoencoderConfig } from '../compressor/config.ts';
+import { latentShape } from '../compressor/sizes.ts';
+import { flatLayout } from '../graph/adamw.ts';
+import { input } from '../graph/build.ts';
+import { parameterScope } from '../graph/parameters.ts';
+import { sizeOf, tensor } from '../graph/tensor.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { pickBucket } from './autoencoder.ts';
+import { actorWeights } from './latent-source.ts';
+import type { LatentSource } from './latent-source.ts';
+import type { TrainingTask } from './loop.ts';
+import type { PromptStates } from './prompt-states.ts';
+import { maxTextLength } from './words.ts';
+import { caption } from './world/captions.ts';
+import type { CaptionKind } from './world/captions.ts';
+import { randomOf } from './world/random.ts';
+import type { Random } from './world/random.ts';
+import type { ClipSize } from './world/render.ts';
+import { sampleScene } from './world/scene.ts';
+import type { Scene, WorldOptions } from './world/scene.ts';
+
+export interface TransformerBucket extends ClipSize {
+  readonly batch: number;
+  readonly share: number;
+}
+
+export interface TransformerRecipe {
+  readonly config: TransformerConfig;
+  readonly world: WorldOptions;
+  readonly buckets: readonly TransformerBucket[];
+  readonly sigma: SigmaDistribution;
+  /** Weight of latent cells that an actor passes through; the others weigh 1. */
+  readonly actorWeight: number;
+  /** Probability that a sample is trained without its caption, for guidance. */
+  readonly captionDropout: number;
+  /** Probability that a clip's first latent frame is given (image to video). */
+  readonly firstFrameGiven: number;
+  /** Different scenes in all; each is rendered and encoded once. */
+  readonly scenes: number;
+  readonly captions: readonly CaptionKind[];
+}
+
+/** The frozen models that the transformer learns between. */
+export interface TransformerSources {
+  readonly autoencoder: AutoencoderConfig;
+  readonly latents: LatentSource;
+  readonly states: PromptStates;
+}
+
+export const bucketName = ({ frames, width, height }: ClipSize): string => `${frames}x${width}x${height}`;
+
+/** The loss over one bucket's shape; inputs clips, noise, sigma, text, weights. */
+export function transformerLoss(recipe: TransformerRecipe, autoencoder: AutoencoderConfig, bucket: TransformerBucket) {
+  const scope = parameterScope();
+  const shape = latentShape(autoencoder, bucket, bucket.batch);
+  const [batch, , frames] = shape as [number, number, number, number, number];
+  const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
+  const graph = flowMatchingLoss(scope.parameters, recipe.config, {
+    clips: input('clips', shape),
+    noise: input('noise', shape),
+    sigma: input('sigma', perFrame ? [batch, frames] : [batch]),
+    text: input('text', [batch, maxTextLength, recipe.config.textDim]),
+    weights: input('weights', [batch, 1, ...shape.slice(2)]),
+  });
+  return { scope, graph, shape, perFrame };
+}
+
+/** Joins equal-length arrays into one tensor with a batch axis in front. */
+export function stacked(rows: readonly Float32Array[], shape: readonly number[]): Tensor {
+  const data = new Float32Array(sizeOf(shape));
+  rows.forEach((row, i) => data.set(row, i * row.length));
+  return tensor(data, shape);
+}
+
+function drawCaption(scene: Scene, recipe: TransformerRecipe, random: Random): string {
+  return random.chance(recipe.captionDropout) ? '' : caption(scene, random.int(2 ** 31), random.pick(recipe.captions));
+}
+
+/** The task of training the transformer with a recipe. */
+export function transformerTask(
+  recipe: TransformerRecipe,
+  { autoencoder, latents, states }: TransformerSources,
+  inspect?: TrainingTask['inspect'],
+): TrainingTask {
+  const byName = new Map(recipe.buckets.map((bucket) => [bucketName(bucket), bucket]));
+  const lossOf = (name: string) => {
+    const { scope, graph } = transformerLoss(recipe, autoencoder, byName.get(name)!);
+    return { scope, graph: { loss: graph.loss, parts: {} } };
+  };
+  const world = { ...recipe.world, holdOut: 'train' } as const;
+  return {
+    layout: flatLayout(lossOf(bucketName(recipe.buckets[0]!)).scope.specs()),
+    lossOf,
+    batch: async (step, index) => {
+      const random = randomOf(step * 64 + index, 9);
+      const bucket = pickBucket(random, recipe.buckets);
+      const scenes = Array.from({ length: bucket.batch }, () => sampleScene(random.int(recipe.scenes), world));
+      const shape = latentShape(autoencoder, bucket, bucket.batch);
+      const frames = shape[2]!;
+      const draws = createRandom(step, index);
+      const sigmas = drawSigmas(draws, recipe.sigma, bucket.batch);
+      const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
+      const given = scenes.map(() => (random.chance(recipe.firstFrameGiven) ? 1 : 0));
+      const feeds = {
+        clips: stacked(await latents(scenes, bucket), shape),
+        noise: tensor(fillNormal(draws, new Float32Array(sizeOf(shape))), shape),
+        sigma: perFrame
+          ? tensor(sigmasOfFrames(sigmas, given, frames), [bucket.batch, frames])
+          : tensor(sigmas, [bucket.batch]),
+        text: await states(scenes.map((scene) => drawCaption(scene, recipe, random))),
+        weights: stacked(
+          scenes.map((scene) => actorWeights(scene, bucket, autoencoder, recipe.actorWeight)),
+          [bucket.batch, 1, ...shape.slice(2)],
+        ),
+      };
+      return { bucket: bucketName(bucket), samples: bucket.batch, feeds };
+    },
+    ...(inspect === undefined ? {} : { inspect }),
+  };
+}
