@@ -1,7 +1,7 @@
 // What a model needs of the place where it runs: open graphs, run them, keep tensors there between runs (streaming state).
 // localEngine runs in this process (tests, training); child-engine.ts runs the same in a child process that can be killed.
 import type { CompiledGraph } from './compile.ts';
-import { ShapeError } from './errors.ts';
+import { JobFailedError, ShapeError } from './errors.ts';
 import { openRuntimeSession } from './session.ts';
 import type { RuntimeSession, SessionOptions } from './session.ts';
 import type { Shape, Tensor } from './tensor.ts';
@@ -26,6 +26,14 @@ export function fetched(values: Readonly<Record<string, Value>>, name: string): 
 export interface RunOptions {
   /** Outputs that stay in the engine. */
   readonly keep?: readonly string[];
+  /** A run that has not begun when this is aborted does not begin. One that has begun ends only with its process. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Throws JobFailedError (CANCELLED) when the signal is aborted. */
+export function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true)
+    throw new JobFailedError('The run was cancelled before it began.', { code: 'CANCELLED', cause: signal.reason });
 }
 
 export interface Session {
@@ -43,7 +51,12 @@ export interface Engine {
 /** Kept tensors by number, in the process that runs the sessions. */
 export class KeptTensors {
   readonly #tensors = new Map<number, Tensor>();
-  #next = 1;
+  #next: number;
+
+  /** Numbers count from `first`, so that engines that follow each other never share one. */
+  constructor(first = 1) {
+    this.#next = first;
+  }
 
   keep(value: Tensor): Kept {
     this.#tensors.set(this.#next, value);
@@ -72,8 +85,9 @@ export async function runKeeping(
   session: RuntimeSession,
   tensors: KeptTensors,
   feeds: Readonly<Record<string, Value>>,
-  { keep = [] }: RunOptions = {},
+  { keep = [], signal }: RunOptions = {},
 ): Promise<Record<string, Value>> {
+  refuseAborted(signal);
   const resolved = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, tensors.resolve(value)]));
   const results = await session.run(resolved);
   const entries = Object.entries(results).map(([name, value]) => [

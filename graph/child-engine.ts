@@ -1,0 +1,174 @@
+// An engine whose sessions live in a child process: this process stays responsive while graphs run, can end a run at once by
+// ending the child, and outlives the child's crash. A fresh child is started when the next graph is opened.
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fromRecord, toRecord } from './child-protocol.ts';
+import type { Reply, Request } from './child-protocol.ts';
+import { refuseAborted } from './engine.ts';
+import type { Engine, Session, Value } from './engine.ts';
+import { JobFailedError } from './errors.ts';
+import type { SessionOptions } from './session.ts';
+
+export interface ChildEngine extends Engine {
+  /** Ends the child at once. What it was doing rejects with JobFailedError (CANCELLED), kept tensors and sessions are lost. */
+  kill(): void;
+  /** The child's process id; -1 when none could be started. */
+  readonly pid: number;
+}
+
+/** From sources the child needs the TypeScript loader, from a build it is plain JavaScript. */
+function start(firstKept: number): ChildProcess {
+  const fromSource = import.meta.url.endsWith('.ts');
+  const main = fileURLToPath(new URL(fromSource ? './child-main.ts' : './child-main.js', import.meta.url));
+  const loader = () => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  return fork(main, [String(firstKept)], {
+    serialization: 'advanced',
+    execArgv: fromSource ? ['--import', loader()] : [],
+    // What the child prints goes to standard error: standard output may carry a program's JSON.
+    stdio: ['ignore', 2, 2, 'ipc'],
+  });
+}
+
+const usualCauses: Readonly<Record<string, string>> = {
+  SIGKILL: 'Most often memory ran out: use a smaller width or height, fewer frames, or a smaller model.',
+  SIGBUS: 'Most often a model file was changed while it was in use: start again.',
+};
+
+function deathOf(code: number | null, signal: NodeJS.Signals | null): JobFailedError {
+  const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+  const advice = usualCauses[signal ?? ''] ?? 'This should not happen: report it with the command that led here.';
+  return new JobFailedError(`The engine's process ${how}. ${advice}`, { code: 'ENGINE_DIED' });
+}
+
+const lostWith = (cause: JobFailedError): JobFailedError =>
+  new JobFailedError(`The session is lost with its process. ${cause.message} Open the graph again.`, {
+    cause,
+    code: cause.code,
+  });
+
+interface Call {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** One child and the calls it has not answered yet. While there are none, it does not keep this process alive. */
+class EngineProcess {
+  /** Why it is no more. */
+  ended: JobFailedError | undefined;
+  readonly pid: number;
+  readonly #child: ChildProcess;
+  readonly #calls = new Map<number, Call>();
+  readonly #exited: Promise<void>;
+  #next = 1;
+
+  constructor(firstKept: number) {
+    this.#child = start(firstKept);
+    this.pid = this.#child.pid ?? -1;
+    this.#child.on('message', (reply: Reply) => this.#settle(reply));
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => {
+        this.#end(deathOf(code, signal));
+        resolve();
+      });
+      this.#child.once('error', (cause) => {
+        const message = `The engine's process could not be started: ${cause.message}.`;
+        this.#end(new JobFailedError(message, { code: 'ENGINE_DIED', cause }));
+        resolve();
+      });
+    });
+  }
+
+  ask(request: Request): Promise<unknown> {
+    if (this.ended !== undefined) return Promise.reject(lostWith(this.ended));
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(id, { resolve, reject });
+      this.#hold();
+      try {
+        // A send that fails later is followed by the child's exit, which tells more.
+        this.#child.send({ ...request, id }, () => undefined);
+      } catch (cause) {
+        this.#settle({ id, error: toRecord(cause) });
+      }
+    });
+  }
+
+  async stop(reason: JobFailedError): Promise<void> {
+    this.#end(reason);
+    this.#child.ref();
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  #settle(reply: Reply): void {
+    const call = this.#calls.get(reply.id);
+    this.#calls.delete(reply.id);
+    this.#hold();
+    if ('error' in reply) call?.reject(fromRecord(reply.error));
+    else call?.resolve(reply.value);
+  }
+
+  #end(reason: JobFailedError): void {
+    this.ended ??= reason;
+    for (const call of this.#calls.values()) call.reject(this.ended);
+    this.#calls.clear();
+    this.#hold();
+  }
+
+  #hold(): void {
+    const busy = this.#calls.size > 0;
+    for (const handle of [this.#child, this.#child.channel]) {
+      if (busy) handle?.ref();
+      else handle?.unref();
+    }
+  }
+}
+
+function sessionIn(process: EngineProcess, session: number): Session {
+  return {
+    run: async (feeds, { keep = [], signal } = {}) => {
+      refuseAborted(signal);
+      return (await process.ask({ kind: 'run', session, feeds, keep })) as Record<string, Value>;
+    },
+    release: async () => {
+      if (process.ended === undefined) await process.ask({ kind: 'release', session });
+    },
+  };
+}
+
+const keptPerProcess = 2 ** 32;
+
+/**
+ * Starts an engine in a child process. Its crash rejects what was running with JobFailedError (ENGINE_DIED); its sessions and
+ * kept tensors are gone then, and the next `open` starts another child.
+ */
+export async function childEngine(defaults: SessionOptions = {}): Promise<ChildEngine> {
+  let count = 0;
+  const begin = () => new EngineProcess(1 + keptPerProcess * count++);
+  let current = begin();
+  let closed = false;
+  await current.ask({ kind: 'hello' });
+  const cancelled = () => new JobFailedError('The engine was stopped.', { code: 'CANCELLED' });
+  return {
+    get pid() {
+      return current.pid;
+    },
+    open: async (graph, options) => {
+      if (closed) throw new JobFailedError('The engine is closed.', { code: 'ENGINE_CLOSED' });
+      if (current.ended !== undefined) current = begin();
+      const process = current;
+      const session = await process.ask({ kind: 'open', graph, options: { ...defaults, ...options } });
+      return sessionIn(process, session as number);
+    },
+    drop: (values) => {
+      if (current.ended === undefined) current.ask({ kind: 'drop', values }).catch(() => undefined);
+    },
+    kill: () => void current.stop(cancelled()),
+    close: async () => {
+      closed = true;
+      await current.stop(cancelled());
+    },
+  };
+}
