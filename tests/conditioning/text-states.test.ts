@@ -26,7 +26,7 @@ const prompt = 'A penguin jumps.';
 async function source(kind: 'clip' | 'umt5'): Promise<TextEncoderSource> {
   const [folder, name] =
     kind === 'clip' ? ['clip_text', 'text_gelu_eos98_masked'] : ['umt5_encoder', 'umt5_len37_masked'];
-  const { config, weights } = await readGolden(folder!, name!);
+  const { config, weights } = await readGolden(folder, name);
   return { ...parseTextEncoderConfig(config), modelId: kind, weights, tokenizer, cache: memoryStateCache() };
 }
 
