@@ -1,0 +1,82 @@
+// What a model wants where a request says nothing: its size, length, rate, steps and guidance, and the length of its text.
+// A model may say so itself in tessera.json beside model_index.json; for published checkpoints the values of their model
+// cards are known here by what tells the families apart.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type SamplerName, samplerNames } from '../dit/scheduler-config.ts';
+import { ModelFileError } from '../graph/errors.ts';
+import { readJsonFile } from '../io/json.ts';
+
+export interface ModelDefaults {
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
+  readonly fps: number;
+  readonly steps: number;
+  readonly guidance: number;
+  readonly negativePrompt: string;
+  /** Left out, those of scheduler/scheduler_config.json hold. */
+  readonly sampler?: SamplerName | undefined;
+  readonly shift?: number | undefined;
+}
+
+export interface ModelCard {
+  /** Text positions that the transformer attends to. */
+  readonly textLength: number;
+  readonly defaults: ModelDefaults;
+}
+
+const wan: ModelDefaults = {
+  width: 832,
+  height: 480,
+  frames: 81,
+  fps: 16,
+  steps: 50,
+  guidance: 5,
+  negativePrompt: '',
+};
+/** Wan 2.2 A14B: two experts. */
+const wanExperts: ModelDefaults = { ...wan, steps: 40, guidance: 4 };
+/** Wan 2.2 TI2V-5B: 24 frames a second from 16x16x4 compression. */
+const wanCompact: ModelDefaults = { ...wan, width: 1280, height: 704, frames: 121, fps: 24 };
+
+const WAN_TEXT_LENGTH = 512;
+/** Channels of the latents of the autoencoder of Wan 2.2 TI2V-5B. */
+const COMPACT_CHANNELS = 48;
+
+const size = z.int().positive();
+const CardFile = z.looseObject({
+  max_sequence_length: size.default(WAN_TEXT_LENGTH),
+  defaults: z
+    .strictObject({
+      width: size,
+      height: size,
+      frames: size,
+      fps: z.number().positive(),
+      steps: size,
+      guidance: z.number().min(1),
+      negativePrompt: z.string(),
+      sampler: z.enum(samplerNames),
+      shift: z.number().positive(),
+    })
+    .partial()
+    .default({}),
+});
+
+/** Reads tessera.json of a model, where there is one. @throws ModelFileError naming the key that does not fit */
+export async function readModelCard(
+  folder: string,
+  traits: { readonly zDim: number; readonly hasExperts: boolean },
+): Promise<ModelCard> {
+  const family = traits.hasExperts ? wanExperts : traits.zDim === COMPACT_CHANNELS ? wanCompact : wan;
+  const path = join(folder, 'tessera.json');
+  if (!existsSync(path)) return { textLength: WAN_TEXT_LENGTH, defaults: family };
+  const parsed = CardFile.safeParse(await readJsonFile(path));
+  if (!parsed.success) {
+    throw new ModelFileError(`${path}: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
+  }
+  const { max_sequence_length: textLength, defaults } = parsed.data;
+  const own = Object.fromEntries(Object.entries(defaults).filter(([, value]) => value !== undefined));
+  return { textLength, defaults: { ...family, ...own } };
+}

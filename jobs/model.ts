@@ -1,0 +1,136 @@
+// Opens a text-to-video model: a folder as diffusers writes it, with Wan's transformer and autoencoder, a UMT5 or CLIP text
+// tower and a flow scheduler. Reads configs and headers only; weights stay in their files until an engine maps them.
+import { join } from 'node:path';
+import { type AutoencoderConfig, parseAutoencoderConfig, spatialFactor } from '../compressor/config.ts';
+import { checkClipSize, type ClipSize } from '../compressor/sizes.ts';
+import { parseTextEncoderConfig, type TextEncoderModel } from '../conditioning/text-states.ts';
+import { openTokenizer, type TextTokenizer } from '../conditioning/tokenizer.ts';
+import { parseTransformerConfig, type TransformerConfig } from '../dit/config.ts';
+import { parseSchedulerConfig, type SchedulerConfig } from '../dit/scheduler-config.ts';
+import { ModelFileError } from '../graph/errors.ts';
+import type { Weights } from '../graph/weights.ts';
+import { type ModelComponent, type ModelFolder, openModelFolder, requireComponent } from '../io/model-folder.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { type ModelDefaults, readModelCard } from './model-defaults.ts';
+import { findModel } from './model-names.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+/** A network's configuration and where its weights lie. */
+export interface Network<Config> {
+  readonly config: Config;
+  readonly weights: Weights;
+}
+
+/** Wan 2.2 A14B has two transformers: `low` takes over where the noise falls below the boundary. */
+export interface Experts {
+  readonly low: Network<TransformerConfig>;
+  /** Timestep 0..1000. */
+  readonly boundary: number;
+}
+
+export interface Model {
+  /** As it was asked for: a name such as `nano`, or an absolute path. */
+  readonly name: string;
+  readonly folder: string;
+  /** Hash of all that a clip follows from; see fingerprint.ts. */
+  readonly fingerprint: string;
+  readonly transformer: Network<TransformerConfig>;
+  readonly experts?: Experts;
+  readonly autoencoder: Network<AutoencoderConfig>;
+  readonly textEncoder: TextEncoderModel & { readonly weights: Weights; readonly modelId: string };
+  readonly tokenizer: TextTokenizer;
+  readonly scheduler: SchedulerConfig;
+  /** Text positions L that the transformer attends to. */
+  readonly textLength: number;
+  readonly defaults: ModelDefaults;
+}
+
+/**
+ * Loads a model by name (`nano`, or a folder's name in TESSERA_MODELS) or by its folder.
+ * @throws InvalidRequestError when there is no such model, ModelFileError when one of its files is missing or damaged
+ */
+export async function loadModel(nameOrFolder = 'nano', settings: Settings = readSettings()): Promise<Model> {
+  const { name, folder } = await findModel(nameOrFolder, settings);
+  const files = await openModelFolder(folder);
+  const part = (component: string): ModelComponent => requireComponent(files, component);
+  const [transformer, vae, text, tokens, schedule] = [
+    part('transformer'),
+    part('vae'),
+    part('text_encoder'),
+    part('tokenizer'),
+    part('scheduler'),
+  ];
+  const experts = expertsOf(files);
+  const autoencoder = networkOf(vae, parseAutoencoderConfig);
+  const card = await readModelCard(folder, { zDim: autoencoder.config.zDim, hasExperts: experts !== undefined });
+  const model: Model = {
+    name,
+    folder,
+    fingerprint: await fingerprintOf(Object.values(files.components)),
+    transformer: networkOf(transformer, parseTransformerConfig),
+    ...(experts && { experts }),
+    autoencoder,
+    textEncoder: {
+      ...parseTextEncoderConfig(text.config, join(text.folder, 'config.json')),
+      weights: weightsOf(text),
+      modelId: await fingerprintOf([text, tokens]),
+    },
+    tokenizer: await openTokenizer(tokens.folder),
+    scheduler: parseSchedulerConfig(schedule.config, join(schedule.folder, 'scheduler_config.json')),
+    textLength: card.textLength,
+    defaults: card.defaults,
+  };
+  checkFit(model);
+  return model;
+}
+
+/** Pixels that width and height must be a multiple of: the autoencoder's compression times the transformer's patch. */
+export function edgeMultiple({ autoencoder, transformer }: Model): number {
+  return spatialFactor(autoencoder.config) * Math.max(transformer.config.patchSize[1], transformer.config.patchSize[2]);
+}
+
+/** @throws InvalidRequestError naming the nearest sizes that the model takes */
+export function checkModelSize(model: Model, size: ClipSize): void {
+  checkClipSize(model.autoencoder.config, size, edgeMultiple(model));
+}
+
+type Parse<Config> = (json: unknown, source: string) => Config;
+
+function networkOf<Config>(component: ModelComponent, parse: Parse<Config>): Network<Config> {
+  const config = parse(component.config, join(component.folder, 'config.json'));
+  return { config, weights: weightsOf(component) };
+}
+
+function weightsOf({ folder, weights }: ModelComponent): Weights {
+  if (weights === undefined) throw new ModelFileError(`${folder}: it has no weights. Download the model again.`);
+  return weights.weights;
+}
+
+function expertsOf(files: ModelFolder): Experts | undefined {
+  const low = files.components['transformer_2'];
+  if (low === undefined) return undefined;
+  const ratio = files.index['boundary_ratio'];
+  if (typeof ratio !== 'number' || !(ratio > 0 && ratio < 1)) {
+    throw new ModelFileError(
+      `${join(files.path, 'model_index.json')}: boundary_ratio must say at which noise level, between 0 and 1, transformer_2 takes over.`,
+    );
+  }
+  return { low: networkOf(low, parseTransformerConfig), boundary: ratio * 1000 };
+}
+
+/** Parts of different models can each be sound and yet not fit. */
+function checkFit({ folder, transformer, autoencoder, textEncoder }: Model): void {
+  const { outChannels, textDim } = transformer.config;
+  const { zDim } = autoencoder.config;
+  const refuse = (problem: string): never => {
+    throw new ModelFileError(`${folder}: ${problem} They are of different models; download the model again.`);
+  };
+  if (outChannels !== zDim) {
+    refuse(`the transformer makes latents of ${outChannels} channels, the autoencoder takes ${zDim}.`);
+  }
+  if (textDim !== textEncoder.config.hiddenSize) {
+    refuse(
+      `the transformer takes text states ${textDim} wide, the text encoder makes ${textEncoder.config.hiddenSize}.`,
+    );
+  }
+}

@@ -1,0 +1,57 @@
+// Where the clips of a request go: one file each, and beside it a .json from which it can be made again.
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { refuseExisting } from '../io/atomic.ts';
+import { checkOutput } from '../io/write-video.ts';
+import type { ParsedRequest } from './request.ts';
+import type { Render } from './resolve-request.ts';
+
+export interface ClipOutput {
+  /** Absolute: a file, a folder of pictures, or their pattern. */
+  readonly path: string;
+  readonly sidecar: string;
+}
+
+/**
+ * One output for each clip, checked before any work is done.
+ * @throws InvalidRequestError for a name that cannot be written or a file that stands in the way
+ */
+export async function planOutputs(request: ParsedRequest, renders: readonly Render[]): Promise<readonly ClipOutput[]> {
+  const asked = resolve(request.output ?? defaultName(request.prompt));
+  const paths = renders.length === 1 ? [asked] : renders.map((_, i) => numbered(asked, i + 1, renders.length));
+  const outputs = paths.map((path) => ({ path, sidecar: sidecarPath(path) }));
+  const overwrite = request.overwrite ?? false;
+  for (const [i, { path, sidecar }] of outputs.entries()) {
+    await checkOutput(path, renders[i]!, { overwrite });
+    await refuseExisting(sidecar, { overwrite });
+  }
+  return outputs;
+}
+
+/** `clip.mp4` -> `clip.json`; `shots/` and `shots` -> `shots.json`; `shot-%04d.png` -> `shot.json`. */
+export function sidecarPath(output: string): string {
+  const path = resolve(output);
+  const ending = extname(path);
+  const stem = basename(path, ending).replace(/[-_. ]*%(0\d{1,2})?d/, '');
+  return join(dirname(path), `${stem || 'frames'}.json`);
+}
+
+/** The first words of the prompt, as a file name that every system takes. */
+function defaultName(prompt: string): string {
+  const words = prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  let name = '';
+  for (const word of words) {
+    if (name.length + word.length > 48) break;
+    name += name === '' ? word : `-${word}`;
+  }
+  return `${name || 'clip'}.mp4`;
+}
+
+/** `clip.mp4` -> `clip-07.mp4` for the seventh of up to 99; before the pattern of pictures, `clip-07-%04d.png`. */
+function numbered(path: string, number: number, count: number): string {
+  const ending = extname(path);
+  const label = String(number).padStart(String(count).length, '0');
+  const stem = basename(path, ending);
+  const pattern = /[-_. ]*%(0\d{1,2})?d/;
+  const name = pattern.test(stem) ? stem.replace(pattern, (found) => `-${label}${found}`) : `${stem}-${label}`;
+  return join(dirname(path), `${name}${ending}`);
+}

@@ -1,0 +1,156 @@
+// A model opened on an engine: prompts to conditions, conditions to a velocity, latents to frames. Joins conditioning, dit
+// and compressor, which know nothing of each other. Graphs stay open from clip to clip as long as shapes stay the same.
+import { join } from 'node:path';
+import { decode } from '../compressor/autoencoder.ts';
+import { type Autoencoder, openAutoencoder } from '../compressor/open-autoencoder.ts';
+import { type ClipSize, latentShape } from '../compressor/sizes.ts';
+import { denormalizeLatents } from '../compressor/statistics.ts';
+import { folderStateCache } from '../conditioning/state-cache.ts';
+import { openTextEncoder, type PromptEncoder } from '../conditioning/text-states.ts';
+import { type Condition, type Denoiser, type DenoiserOptions, openDenoiser } from '../dit/denoiser.ts';
+import { expertsByNoise, guidedVelocity, type Velocity } from '../dit/guidance.ts';
+import { tokenCount, tokenGrid } from '../dit/patchify.ts';
+import { input } from '../graph/build.ts';
+import { compile } from '../graph/compile.ts';
+import type { Engine } from '../graph/engine.ts';
+import { parameterScope } from '../graph/parameters.ts';
+import { tensor } from '../graph/tensor.ts';
+import { type Frames, tensorToFrames } from '../io/frames.ts';
+import type { Model } from './model.ts';
+import type { Render } from './resolve-request.ts';
+
+/** What a clip is to show, and what it is not. */
+export interface PromptConditions {
+  readonly positive: Condition;
+  readonly negative: Condition;
+  /** What the model could not take from the prompt, in words for the user. */
+  readonly notices: readonly string[];
+}
+
+export interface OpenVelocity {
+  readonly velocity: Velocity;
+  /** Floating point operations of one sampling step. */
+  readonly flops: number;
+}
+
+/** Up to so many tokens, both passes of guidance run as one batch: faster for small clips, twice the memory. */
+const TOKENS_PER_BATCH = 8192;
+/** Up to so many pixels in all, a clip is decoded in one piece. */
+const PIXELS_AT_ONCE = 2 ** 21;
+
+export class Pipeline {
+  readonly model: Model;
+  readonly #engine: Engine;
+  readonly #text: PromptEncoder;
+  readonly #autoencoder: Autoencoder;
+  #denoisers: { readonly key: string; readonly open: readonly Denoiser[]; readonly flops: number } | undefined;
+
+  /** Opens nothing yet. @param cacheFolder where text states are kept for other processes; in memory if left out */
+  constructor(model: Model, engine: Engine, cacheFolder?: string) {
+    const cache = cacheFolder === undefined ? undefined : folderStateCache(join(cacheFolder, 'text-states'));
+    this.model = model;
+    this.#engine = engine;
+    this.#text = openTextEncoder(engine, {
+      ...model.textEncoder,
+      tokenizer: model.tokenizer,
+      ...(cache && { cache }),
+    });
+    this.#autoencoder = openAutoencoder(engine, model.autoencoder);
+  }
+
+  /** Latents of a clip without the batch: [C,T,H,W]. */
+  latentShape(size: ClipSize): readonly [number, number, number, number] {
+    return latentShape(this.model.autoencoder.config, size).slice(1) as [number, number, number, number];
+  }
+
+  /** Text states of both prompts. UMT5, of up to 11 GB, is closed before the transformer opens. */
+  async conditions({ prompt, negativePrompt }: Render): Promise<PromptConditions> {
+    const { textLength, textEncoder, name } = this.model;
+    const positive = { text: await this.#text.encode(prompt, textLength) };
+    const negative = { text: await this.#text.encode(negativePrompt, textLength) };
+    if (textEncoder.kind === 'umt5') await this.#text.release();
+    const unknown = this.#text.unknownWords(prompt);
+    const notices = [
+      ...(unknown.length > 0 ? [`${name} does not know these words: ${unknown.join(', ')}.`] : []),
+      ...(this.#text.isTruncated(prompt, textLength)
+        ? [`The prompt is longer than the ${textLength} tokens that ${name} reads; its end is left out.`]
+        : []),
+    ];
+    return { positive, negative, notices };
+  }
+
+  /** Opens the transformer for a clip's shape and follows the prompt with guidance. */
+  async velocity(render: Render, { positive, negative }: PromptConditions): Promise<OpenVelocity> {
+    const { open, flops } = await this.#openDenoisers(render, positive);
+    const [high, low] = open.map((denoiser) =>
+      guidedVelocity(denoiser, { positive, negative, scale: render.guidance }),
+    );
+    const { experts } = this.model;
+    return { velocity: experts && low ? expertsByNoise(experts.boundary, high!, low) : high!, flops };
+  }
+
+  /** Latents [C*T*H*W] as the sampler leaves them to frames, in pieces as they are ready. */
+  async *frames(render: Render, latents: Float32Array): AsyncGenerator<Frames> {
+    const shaped = tensor(latents, [1, ...this.latentShape(render)]);
+    const z = denormalizeLatents(this.model.autoencoder.config, shaped);
+    if (render.width * render.height * render.frames <= PIXELS_AT_ONCE) {
+      yield tensorToFrames(await this.#autoencoder.decode(z));
+    } else {
+      for await (const piece of this.#autoencoder.decodeStream(z)) yield tensorToFrames(piece);
+    }
+  }
+
+  /** Floating point operations of decoding a clip. */
+  decodeFlops(render: Render): number {
+    const { config, weights } = this.model.autoencoder;
+    const video = decode(parameterScope().parameters, config, input('z', [1, ...this.latentShape(render)]));
+    return compile({ outputs: { video }, weights }).flops;
+  }
+
+  /** Releases all graphs; the engine stays open. */
+  async close(): Promise<void> {
+    await this.#text.release();
+    await this.#autoencoder.close();
+    await this.#closeDenoisers();
+  }
+
+  async #openDenoisers(render: Render, like: Condition) {
+    const { transformer, experts } = this.model;
+    const shape = this.latentShape(render);
+    const isSmall = tokenCount(tokenGrid(transformer.config, shape)) <= TOKENS_PER_BATCH;
+    const batch = render.guidance !== 1 && isSmall ? 2 : 1;
+    const key = [...shape, batch].join('x');
+    if (this.#denoisers?.key !== key) {
+      await this.#closeDenoisers();
+      const meter = { flops: 0 };
+      const engine = meteredEngine(this.#engine, meter);
+      const open: Denoiser[] = [];
+      for (const network of experts ? [transformer, experts.low] : [transformer]) {
+        open.push(
+          await openDenoiser(engine, { ...network, shape, timesteps: 1, like, batch } satisfies DenoiserOptions),
+        );
+      }
+      const runs = render.guidance === 1 || batch === 2 ? 1 : 2;
+      this.#denoisers = { key, open, flops: (meter.flops / open.length) * runs };
+    }
+    return this.#denoisers;
+  }
+
+  async #closeDenoisers(): Promise<void> {
+    const open = this.#denoisers?.open ?? [];
+    this.#denoisers = undefined;
+    await Promise.all(open.map((denoiser) => denoiser.release()));
+  }
+}
+
+/** The engine, adding up the operations of the graphs that are opened through it. */
+function meteredEngine(engine: Engine, meter: { flops: number }): Engine {
+  return {
+    open: (graph, options) => {
+      meter.flops += graph.flops;
+      return engine.open(graph, options);
+    },
+    drop: (values) => engine.drop(values),
+    close: () => engine.close(),
+  };
+}

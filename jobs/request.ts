@@ -1,0 +1,76 @@
+// What a caller may ask of `generate`, described once: the types, the checks, the command line's options and, later, the
+// HTTP documentation come from this schema. Fields that were not sent stay absent, so that a model's own defaults can
+// fill them (resolve-request.ts); no field has a default here.
+import { z } from 'zod';
+import { samplerNames } from '../dit/scheduler-config.ts';
+import { InvalidRequestError } from '../graph/errors.ts';
+
+const whole = (least: number, most: number) => {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+};
+const between = (least: number, most: number) => {
+  const error = `must be a number from ${least} to ${most}`;
+  return z.number({ error }).min(least, { error }).max(most, { error });
+};
+const text = (most: number) =>
+  z.string({ error: 'must be text' }).max(most, { error: `must have at most ${most} characters` });
+
+const sayWhat = 'is empty. Say what the clip is to show, for example "a penguin jumps on a snowy field"';
+const seed = z.union([whole(0, Number.MAX_SAFE_INTEGER), z.literal('random')], {
+  error: 'must be a whole number from 0 to 9007199254740991, or "random"',
+});
+
+/** A request to render clips. The descriptions are what `tessera generate --help` prints. */
+export const generateSchema = z.strictObject({
+  prompt: text(5000)
+    .trim()
+    .regex(/[\p{L}\p{N}\p{S}]/u, { error: sayWhat })
+    .describe('what the clip shows'),
+  negativePrompt: text(5000).optional().describe('what the clip should keep away from'),
+  model: text(4096).min(1, { error: 'is empty' }).optional().describe('a model by name, or its folder (default nano)'),
+  width: whole(8, 8192).optional().describe('of the clip in pixels'),
+  height: whole(8, 8192).optional().describe('of the clip in pixels'),
+  frames: whole(1, 10001).optional().describe('length of the clip; 4k+1 for most models'),
+  fps: between(1, 120).optional().describe('frames a second'),
+  steps: whole(1, 1000).optional().describe('sampling steps; more is slower and finer'),
+  sampler: z
+    .enum(samplerNames, { error: `must be one of ${samplerNames.join(', ')}` })
+    .optional()
+    .describe(`one of ${samplerNames.join(', ')}`),
+  guidance: between(1, 100).optional().describe('how closely to follow the prompt; at 1 a step is twice as fast'),
+  shift: between(0.01, 100).optional().describe('moves the noise levels; larger clips want more'),
+  seed: seed.optional().describe('the same seed gives the same clip, "random" another one each time (default 0)'),
+  clips: whole(1, 1000).optional().describe('how many clips of this prompt (default 1)'),
+  clip: whole(0, 1_000_000).optional().describe('number of the first clip of this seed (default 0)'),
+  output: text(4096)
+    .min(1, { error: 'is empty' })
+    .optional()
+    .describe('file to write: .mp4, .webm, .gif, .webp, or name-%04d.png or a folder for pictures'),
+  overwrite: z.boolean({ error: 'must be true or false' }).optional().describe('replace files that exist'),
+});
+
+/** Only what was sent: absent fields take the model's defaults. */
+export type GenerateRequest = z.input<typeof generateSchema>;
+export type ParsedRequest = z.output<typeof generateSchema>;
+
+/** Checks a request of unknown origin. @throws InvalidRequestError naming every field that does not fit */
+export function parseRequest(input: unknown): ParsedRequest {
+  const parsed = generateSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => problemOf(issue, input));
+  throw new InvalidRequestError(problems.join(' '), { cause: parsed.error });
+}
+
+function problemOf(issue: z.core.$ZodIssue, input: unknown): string {
+  if (issue.code === 'unrecognized_keys') {
+    const known = Object.keys(generateSchema.shape).join(', ');
+    return `There is no field ${issue.keys.join(', ')}. Known are ${known}.`;
+  }
+  const field = issue.path.join('.');
+  if (field === '') return `A request must be an object with a prompt, not ${JSON.stringify(input)}.`;
+  const value = (input as Record<string, unknown>)[String(issue.path[0])];
+  if (value === undefined) return `${field} is missing.`;
+  const shown = JSON.stringify(value) ?? typeof value;
+  return `${field} (=${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}) ${issue.message}.`;
+}

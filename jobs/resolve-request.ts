@@ -1,0 +1,79 @@
+// A request and a model's defaults become a render: every choice made, nothing left open. What is written beside a clip
+// is its render, so the clip can be made again whatever the defaults will be by then.
+import { createHash, randomInt } from 'node:crypto';
+import { type SamplerName, samplerConfig, type SchedulerConfig } from '../dit/scheduler-config.ts';
+import { InvalidRequestError } from '../graph/errors.ts';
+import { checkModelSize, type Model } from './model.ts';
+import type { ParsedRequest } from './request.ts';
+
+/** One clip to make, with every choice made. */
+export interface Render {
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly model: string;
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
+  readonly fps: number;
+  readonly steps: number;
+  readonly sampler: SamplerName;
+  readonly guidance: number;
+  readonly shift: number;
+  readonly seed: number;
+  /** Which of the seed's clips. */
+  readonly clip: number;
+}
+
+/** The renders of a request, one for each clip. @throws InvalidRequestError for what this model cannot do */
+export function resolveRequest(request: ParsedRequest, model: Model): readonly Render[] {
+  const { defaults, scheduler } = model;
+  const size = {
+    width: request.width ?? defaults.width,
+    height: request.height ?? defaults.height,
+    frames: request.frames ?? defaults.frames,
+  };
+  checkModelSize(model, size);
+  checkTextToVideo(model);
+  const first = request.clip ?? 0;
+  const render: Render = {
+    prompt: request.prompt,
+    negativePrompt: request.negativePrompt ?? defaults.negativePrompt,
+    model: model.name,
+    ...size,
+    fps: request.fps ?? defaults.fps,
+    steps: request.steps ?? defaults.steps,
+    sampler: request.sampler ?? defaults.sampler ?? scheduler.sampler,
+    guidance: request.guidance ?? defaults.guidance,
+    shift: request.shift ?? defaults.shift ?? scheduler.shift,
+    seed: seedOf(request.seed),
+    clip: first,
+  };
+  return Array.from({ length: request.clips ?? 1 }, (_, i) => ({ ...render, clip: first + i }));
+}
+
+/** The model's own scheduler where the render uses that sampler, else the sampler with the reference's settings. */
+export function schedulerOf(render: Render, model: Model): SchedulerConfig {
+  const { sampler, shift } = render;
+  return model.scheduler.sampler === sampler ? { ...model.scheduler, shift } : samplerConfig(sampler, shift);
+}
+
+/** Names the latents of a render: equal for renders that sample the same numbers, also from another folder. */
+export function latentsKey(render: Render, model: Model): string {
+  const { fps: _fps, model: _name, ...sampled } = render;
+  return createHash('sha256')
+    .update(JSON.stringify(['latents 1', model.fingerprint, sampled]))
+    .digest('hex');
+}
+
+/** 0 unless asked for: the same command gives the same clip, and goes on where it was stopped. */
+function seedOf(seed: ParsedRequest['seed']): number {
+  return seed === 'random' ? randomInt(2 ** 32) : (seed ?? 0);
+}
+
+function checkTextToVideo({ name, transformer }: Model): void {
+  const { inChannels, outChannels, imageDim } = transformer.config;
+  if (inChannels === outChannels && imageDim === null) return;
+  throw new InvalidRequestError(
+    `model (=${name}) starts from a picture, which cannot be given yet. Use a text-to-video model.`,
+  );
+}

@@ -1,0 +1,100 @@
+// The record beside a clip: the render with every choice made, what made it, and the clip's checksum. From it the clip can
+// be made again, byte by byte. A shorter record without machine or dates goes into the clip itself.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { InvalidRequestError } from '../graph/errors.ts';
+import type { FfmpegTools } from '../io/ffmpeg.ts';
+import { writeJsonFile } from '../io/json.ts';
+import type { WrittenVideo } from '../io/write-video.ts';
+import type { Model } from './model.ts';
+import { packageVersion } from './package-folder.ts';
+import { generateSchema, type ParsedRequest } from './request.ts';
+import type { Render } from './resolve-request.ts';
+
+const SidecarFile = z.looseObject({
+  tessera: z.string(),
+  request: generateSchema,
+  model: z.looseObject({ name: z.string(), fingerprint: z.string() }),
+  output: z.looseObject({ file: z.string(), sizeBytes: z.number(), sha256: z.string().optional() }),
+  made: z.looseObject({ ffmpeg: z.string(), platform: z.string() }),
+});
+
+export type Sidecar = z.output<typeof SidecarFile>;
+
+/** What is written into the clip: the same for the same bytes of picture. */
+export function clipMetadata(render: Render, model: Model): Record<string, unknown> {
+  const { prompt, negativePrompt, ...settings } = render;
+  return {
+    software: `tessera ${packageVersion}`,
+    prompt,
+    ...(negativePrompt === '' ? {} : { negativePrompt }),
+    ...settings,
+    model: basename(render.model), // a path is nobody else's business
+    fingerprint: model.fingerprint.slice(0, 16),
+  };
+}
+
+/** The record of a clip that was written. */
+export async function sidecarOf(
+  render: Render,
+  written: WrittenVideo,
+  made: { readonly model: Model; readonly tools: FfmpegTools },
+): Promise<Sidecar> {
+  const sha256 = await checksum(written.path);
+  return {
+    tessera: packageVersion,
+    request: { ...render } satisfies ParsedRequest,
+    model: { name: made.model.name, fingerprint: made.model.fingerprint },
+    output: { file: basename(written.path), sizeBytes: written.sizeBytes, ...(sha256 && { sha256 }) },
+    made: { ffmpeg: made.tools.ffmpeg.version, platform: `${process.platform} ${process.arch}` },
+  };
+}
+
+export async function writeSidecar(path: string, sidecar: Sidecar, overwrite: boolean): Promise<void> {
+  await writeJsonFile(path, sidecar, { overwrite });
+}
+
+/** Reads a clip's record, for `generate --from`. @throws InvalidRequestError when the file is none */
+export async function readSidecar(path: string): Promise<Sidecar> {
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new InvalidRequestError(`from (=${path}): ${why}`, { cause });
+  };
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    return refuse(cause.code === 'ENOENT' ? 'there is no such file.' : `it cannot be read: ${cause.message}.`, cause);
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    refuse('it is no JSON. Give the .json beside a clip, not the clip itself.', cause);
+  }
+  const parsed = SidecarFile.safeParse(json);
+  if (parsed.success) return parsed.data;
+  return refuse(`it is not the record of a clip. ${z.prettifyError(parsed.error)}`, parsed.error);
+}
+
+/** Ways in which this installation differs from the one that made the clip, so that its bytes may differ. */
+export function differencesFrom(sidecar: Sidecar, here: { model: Model; tools: FfmpegTools }): readonly string[] {
+  const { model, tools } = here;
+  const pairs = [
+    [sidecar.model.fingerprint, model.fingerprint, `the weights of ${model.name} are others`],
+    [sidecar.tessera, packageVersion, `it was made by tessera ${sidecar.tessera}`],
+    [sidecar.made.ffmpeg, tools.ffmpeg.version, `it was written by ffmpeg ${sidecar.made.ffmpeg}`],
+    [sidecar.made.platform, `${process.platform} ${process.arch}`, `it was made on ${sidecar.made.platform}`],
+  ] as const;
+  const different = pairs.filter(([then, now]) => then !== now).map(([, , words]) => words);
+  return different.length > 0 ? [`The clip may differ from the recorded one: ${different.join(', ')}.`] : [];
+}
+
+/** sha256 of a file; undefined for a folder or a pattern of pictures. */
+export async function checksum(path: string): Promise<string | undefined> {
+  const isFile = await stat(path).then((found) => found.isFile(), () => false); // prettier-ignore
+  if (!isFile) return undefined;
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
