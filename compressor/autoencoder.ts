@@ -1,10 +1,10 @@
 // Wan's causal 3D autoencoder as functions of its parameters: a whole clip in one graph, or chunk by chunk with the state of
 // the causal layers passed from chunk to chunk. Both give the same numbers. Reference: diffusers' AutoencoderKLWan.
 // Knows nothing of engines: open-autoencoder.ts compiles and runs these graphs.
-import { clamp, slice } from '../graph/build.ts';
+import { clamp, input, slice } from '../graph/build.ts';
 import { ShapeError } from '../graph/errors.ts';
 import type { Node } from '../graph/node.ts';
-import type { Parameters } from '../graph/parameters.ts';
+import { parameterScope, type Parameters, type ParameterSpec } from '../graph/parameters.ts';
 import { type AutoencoderConfig, spatialFactor, temporalFactor } from './config.ts';
 import { pointwiseConv } from './conv.ts';
 import { decoder } from './decoder.ts';
@@ -60,6 +60,18 @@ export function encodeMoments(
   const { place, state } = rootPlace(p, past);
   const features = encoder(place.at('encoder'), config, patchify(video, config.patchSize));
   return { moments: pointwiseConv(p, features, 'quant_conv', 2 * config.zDim), state: state() };
+}
+
+/**
+ * Every parameter of both directions, in a stable order. A graph for a single frame asks for fewer: the convolutions that
+ * join frames are not in it.
+ */
+export function autoencoderParameters(config: AutoencoderConfig): readonly ParameterSpec[] {
+  const scope = parameterScope();
+  const [edge, frames] = [spatialFactor(config), 1 + temporalFactor(config)];
+  encode(scope.parameters, config, input('video', [1, config.inChannels / config.patchSize ** 2, frames, edge, edge]));
+  decode(scope.parameters, config, input('latents', [1, config.zDim, 2, 1, 1]));
+  return scope.specs();
 }
 
 /** Decodes any number of latent frames: the clip's first (`past` undefined), or those after the ones which left `past`. */

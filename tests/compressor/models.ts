@@ -1,11 +1,9 @@
 // Tiny autoencoders with random weights, and a way to run any graph of them, for the tests of this folder.
 import { type AutoencoderConfig, parseAutoencoderConfig } from '../../compressor/config.ts';
-import { decode, encode } from '../../compressor/autoencoder.ts';
-import { input } from '../../graph/build.ts';
+import { autoencoderParameters } from '../../compressor/autoencoder.ts';
 import { compile } from '../../graph/compile.ts';
 import { fetched, localEngine } from '../../graph/engine.ts';
 import type { Node } from '../../graph/node.ts';
-import { parameterScope, type ParameterSpec } from '../../graph/parameters.ts';
 import { floats, type Shape, sizeOf, type Tensor, tensor } from '../../graph/tensor.ts';
 import type { Weights } from '../../graph/weights.ts';
 
@@ -44,19 +42,10 @@ export function noise(shape: Shape, seed = 1): Tensor {
   return tensor(values, shape);
 }
 
-/** Every parameter of both directions. */
-export function parameterSpecs(config: AutoencoderConfig): readonly ParameterSpec[] {
-  const scope = parameterScope();
-  const edge = config.patchSize * 2 ** (config.dimMult.length - 1);
-  encode(scope.parameters, config, input('video', [1, config.inChannels / config.patchSize ** 2, 1, edge, edge]));
-  decode(scope.parameters, config, input('latents', [1, config.zDim, 1, 1, 1]));
-  return scope.specs();
-}
-
 /** Random weights that keep activations near one; no layer is zero, unlike those that training starts from. */
 export function randomWeights(config: AutoencoderConfig, seed = 7): Weights {
   const tensors = new Map<string, Tensor>();
-  for (const [i, { name, shape }] of parameterSpecs(config).entries()) {
+  for (const [i, { name, shape }] of autoencoderParameters(config).entries()) {
     const values = noise(shape, seed * 1000 + i);
     const scale = name.endsWith('gamma') ? 1 : name.endsWith('bias') ? 0.3 : Math.sqrt(3 / sizeOf(shape.slice(1)));
     const data = floats(values).map((value) => (name.endsWith('gamma') ? 1 + value / 2 : value * scale));
