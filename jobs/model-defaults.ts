@@ -48,20 +48,15 @@ const COMPACT_CHANNELS = 48;
 const size = z.int().positive();
 const CardFile = z.looseObject({
   max_sequence_length: size.default(WAN_TEXT_LENGTH),
-  defaults: z
-    .strictObject({
-      width: size,
-      height: size,
-      frames: size,
-      fps: z.number().positive(),
-      steps: size,
-      guidance: z.number().min(1),
-      negativePrompt: z.string(),
-      sampler: z.enum(samplerNames),
-      shift: z.number().positive(),
-    })
-    .partial()
-    .default({}),
+  width: size.optional(),
+  height: size.optional(),
+  frames: size.optional(),
+  fps: z.number().positive().optional(),
+  steps: size.optional(),
+  guidance: z.number().min(1).optional(),
+  negativePrompt: z.string().optional(),
+  sampler: z.enum(samplerNames).optional(),
+  shift: z.number().positive().optional(),
 });
 
 /** Reads tessera.json of a model, where there is one. @throws ModelFileError naming the key that does not fit */
@@ -76,7 +71,28 @@ export async function readModelCard(
   if (!parsed.success) {
     throw new ModelFileError(`${path}: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
   }
-  const { max_sequence_length: textLength, defaults } = parsed.data;
-  const own = Object.fromEntries(Object.entries(defaults).filter(([, value]) => value !== undefined));
-  return { textLength, defaults: { ...family, ...own } };
+  const {
+    max_sequence_length: textLength,
+    width,
+    height,
+    frames,
+    fps,
+    steps,
+    guidance,
+    negativePrompt,
+    sampler,
+    shift,
+  } = parsed.data;
+  const defaults = {
+    width: width ?? family.width,
+    height: height ?? family.height,
+    frames: frames ?? family.frames,
+    fps: fps ?? family.fps,
+    steps: steps ?? family.steps,
+    guidance: guidance ?? family.guidance,
+    negativePrompt: negativePrompt ?? family.negativePrompt,
+    sampler,
+    shift,
+  };
+  return { textLength, defaults };
 }

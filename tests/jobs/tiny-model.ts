@@ -72,7 +72,12 @@ const scheduler = {
 };
 const card = {
   max_sequence_length: textLength,
-  defaults: { width: 32, height: 32, frames: 5, fps: 8, steps: 4, guidance: 3 },
+  width: 32,
+  height: 32,
+  frames: 5,
+  fps: 8,
+  steps: 4,
+  guidance: 3,
 };
 
 export interface TinyOptions {

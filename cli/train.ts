@@ -1,0 +1,106 @@
+// tessera train: makes a part of nano from the procedural world, goes on where it was stopped.
+import { Command } from 'commander';
+import { join } from 'node:path';
+import { InvalidRequestError } from '../jobs/errors.ts';
+import { packageFolder } from '../jobs/package-folder.ts';
+import type { TrainedPart, TrainRequest } from '../training/train.ts';
+import { seconds } from './format.ts';
+import { interruptible } from './interrupt.ts';
+
+const examples = `
+A run goes on where it was stopped. Order: vae and clip, then dit, which reads both from the model folder. The run's folder
+holds checkpoint.safetensors, log.jsonl (loss, samples and GFLOP per second, CPU share, scores) and samples/*.png.
+
+Examples:
+  $ tessera train vae --steps 20000
+  $ tessera train clip --steps 3000
+  $ tessera train dit --stage gate --steps 2000 --decay 0
+  $ tessera train dit --stage wide --steps 40000 --model ./my-nano`;
+
+const parts: Readonly<Record<TrainedPart, string>> = {
+  vae: 'the autoencoder, from clips of the world',
+  clip: 'the text and picture towers, from captions and pictures',
+  dit: 'the video transformer, from captions and latents',
+};
+
+interface Options {
+  readonly steps: string;
+  readonly run?: string;
+  readonly model?: string;
+  readonly learningRate?: string;
+  readonly decay?: string;
+  readonly stage?: string;
+  readonly json?: boolean;
+}
+
+export function trainCommand(): Command {
+  const train = new Command('train').description('train a part of nano').addHelpText('after', examples);
+  for (const [part, what] of Object.entries(parts)) {
+    const command = new Command(part)
+      .description(`train ${what}`)
+      .requiredOption('--steps <n>', 'updates in all, those of earlier sessions included')
+      .option('--run <folder>', `folder of the run (default .tessera/runs/${part})`)
+      .option('--model <folder>', 'model folder to write the part to (default models/nano of the package)')
+      .option('--learning-rate <x>', "the optimiser's, after the warm-up")
+      .option('--decay <x>', 'share of the steps, at the end, over which the learning rate falls; 0 to 1')
+      .option('--json', 'print the result as JSON')
+      .addHelpText('after', examples);
+    if (part === 'dit') command.option('--stage <name>', 'how wide the world is: gate, pictures, clips, wide');
+    train.addCommand(command.action((options: Options) => run(part as TrainedPart, options)));
+  }
+  return train;
+}
+
+async function run(part: TrainedPart, options: Options): Promise<void> {
+  const request = await parse(part, options);
+  const { trainPart } = await import('../training/train.ts');
+  const result = await interruptible((signal) => trainPart({ ...request, signal, onProgress: reporter() }));
+  if (process.stderr.isTTY) process.stderr.write('\n');
+  if (options.json === true) {
+    console.log(JSON.stringify({ part, ...result, run: request.run, model: request.model }));
+  } else {
+    const how = result.finished ? 'Done' : 'Stopped';
+    console.log(`${how} after ${result.step} updates. Wrote ${request.model}; the run is in ${request.run}.`);
+  }
+}
+
+async function parse(part: TrainedPart, options: Options): Promise<TrainRequest> {
+  const { learningRate, decay, stage } = options;
+  const { transformerStages } = await import('../training/recipes.ts');
+  if (stage !== undefined && !Object.hasOwn(transformerStages, stage)) {
+    throw new InvalidRequestError(`stage (=${stage}) must be one of ${Object.keys(transformerStages).join(', ')}.`);
+  }
+  return {
+    part,
+    steps: number('steps', options.steps, (n) => Number.isInteger(n) && n > 0, 'a whole number above 0'),
+    run: options.run ?? join('.tessera', 'runs', part),
+    model: options.model ?? join(packageFolder, 'models', 'nano'),
+    ...(learningRate !== undefined && {
+      learningRate: number('learning-rate', learningRate, (n) => n > 0 && n < 1, 'a number between 0 and 1'),
+    }),
+    ...(decay !== undefined && {
+      decayFraction: number('decay', decay, (n) => n >= 0 && n <= 1, 'a number from 0 to 1'),
+    }),
+    ...(stage !== undefined && { stage: stage as keyof typeof transformerStages }),
+  };
+}
+
+function number(name: string, text: string, fits: (value: number) => boolean, rule: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (fits(value)) return value;
+  throw new InvalidRequestError(`${name} (=${text}) must be ${rule}.`);
+}
+
+/** A line on a terminal that is written over; nothing elsewhere, as the run's log has it all. */
+function reporter(): NonNullable<TrainRequest['onProgress']> {
+  const start = performance.now();
+  let [first, told] = [-1, 0];
+  return ({ step, steps, loss }) => {
+    if (first < 0) first = step;
+    const now = performance.now();
+    if (!process.stderr.isTTY || now - told < 1000) return;
+    told = now;
+    const left = ((now - start) / 1000 / Math.max(1, step - first)) * (steps - step);
+    process.stderr.write(`\r\u001b[Kstep ${step} of ${steps}, loss ${loss.toFixed(4)}, ${seconds(left)} left`);
+  };
+}
