@@ -29,6 +29,14 @@ function relativeError(actual: Tensor, expected: Tensor): number {
   return largestError(actual.data as Float32Array, expected.data as Float32Array) / spread;
 }
 
+// Another folder may hold some kinds only; our own holds all.
+test.skipIf(process.env['TESSERA_GOLDENS'] !== undefined).each(['clip_text', 'clip_vision'])(
+  '%s has recorded cases',
+  (kind) => {
+    expect(goldenCases(kind)).not.toEqual([]);
+  },
+);
+
 describe.each(goldenCases('clip_text'))('clip_text %s', (name) => {
   test('states and sentence vector', async () => {
     const { config: json, weights, inputs, outputs, folder } = await readGolden('clip_text', name);

@@ -13,6 +13,11 @@ import { goldenCases, largestError, readGolden, readTensors } from './folder.ts'
 const engine = localEngine();
 afterAll(() => engine.close());
 
+// Another folder may hold some kinds only; our own holds all.
+test.skipIf(process.env['TESSERA_GOLDENS'] !== undefined).each(['llama'])('%s has recorded cases', (kind) => {
+  expect(goldenCases(kind)).not.toEqual([]);
+});
+
 describe.each(goldenCases('llama'))('llama %s', (name) => {
   test('logits of a whole text', async () => {
     const { config, weights, inputs, outputs, folder } = await readGolden('llama', name);
