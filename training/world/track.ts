@@ -15,9 +15,9 @@ export interface View {
 
 /** Where the camera looks at clip time t in [0, 1]. A pan to the left moves the picture to the right. */
 export function viewAt(scene: Scene, t: number): View {
-  const first = scene.actors[0]!;
-  const alone = scene.actors.length === 1;
-  const focus = { focusX: alone ? first.x : 0.5, focusY: alone ? first.y : 0.55 };
+  const [first, second] = scene.actors;
+  const alone = first !== undefined && second === undefined;
+  const focus = alone ? { focusX: first.x, focusY: first.y } : { focusX: 0.5, focusY: 0.55 };
   switch (scene.camera) {
     case 'static':
       return { pan: 0, zoom: 1, ...focus };

@@ -1,0 +1,107 @@
+// The scores of a clip that need no trained network: which noun, style, motion, place and relation it shows against
+// what was asked for, and how much of the asked-for sprite is there. Knows nothing of how the clip was made.
+import type { Scene } from '../world/scene.ts';
+import type { Motion, Place, PlainColour, Relation, Style } from '../world/vocabulary.ts';
+import { FINE_SIDE, presenceOf, rankSuspects, refineFully, restFrames, type Finding } from './identify.ts';
+import { classifyMotion } from './motion.ts';
+import { smallPictures, type ClipShape } from './picture.ts';
+import { classifyPlace } from './place.ts';
+import type { References } from './references.ts';
+import { follow } from './track.ts';
+
+/** What was asked for. The first noun is the one whose motion is scored. */
+export interface SceneFacts {
+  readonly nouns: readonly string[];
+  readonly style: Style;
+  readonly motion: Motion;
+  readonly place: Place;
+  readonly colour: PlainColour;
+  readonly relation: Relation | 'none';
+  /** The prompt only hinted at the noun ("a fruit falls"): nouns are not scored. */
+  readonly hypernym: boolean;
+}
+
+/** The facts of a scene, as its caption tells them. */
+export function factsOf(scene: Scene, hypernym = false): SceneFacts {
+  const first = scene.actors[0]!;
+  const nouns = scene.actors.map((actor) => actor.noun);
+  return {
+    nouns,
+    style: first.style,
+    motion: first.motion,
+    place: scene.place,
+    colour: scene.colour,
+    relation: scene.relation,
+    hypernym,
+  };
+}
+
+/** What a clip shows. */
+export interface ClipScore {
+  readonly facts: SceneFacts;
+  /** The likeliest nouns, best first, at most five; a second asked-for noun is left out. */
+  readonly nouns: readonly string[];
+  /** Rank of the first asked-for noun among the candidates, 0 the best. */
+  readonly nounRank: number;
+  readonly style: Style;
+  /** Undefined for a single frame. */
+  readonly motion: Motion | undefined;
+  readonly place: Place;
+  readonly colour: PlainColour;
+  /** Whether two actors stand as asked; undefined for one actor. */
+  readonly relation: boolean | undefined;
+  /** Share of the first asked-for sprite's pixels that the clip reproduces, where it fits best. */
+  readonly presence: number;
+}
+
+/** Whether the middles of two findings in the first frame stand in the relation. */
+function stands(relation: Relation, first: Finding, second: Finding): boolean {
+  const [a, b] = [first.matches[0]!.pose, second.matches[0]!.pose];
+  const [dx, dy] = [b.x - a.x, b.y - a.y];
+  if (relation === 'left of' || relation === 'right of')
+    return Math.abs(dx) > Math.abs(dy) && dx > 0 === (relation === 'left of');
+  return Math.abs(dy) > Math.abs(dx) && dy > 0 === (relation === 'above');
+}
+
+/** Scores a clip [T,H,W,3] against what was asked for. The references' nouns are the candidates; they must hold the asked-for ones. */
+export function scoreClip(clip: Uint8Array, shape: ClipShape, facts: SceneFacts, references: References): ClipScore {
+  const [wanted, other] = facts.nouns;
+  const ranked = rankSuspects(clip, shape, references);
+  const fine = smallPictures(clip, shape, restFrames(shape.frames), FINE_SIDE);
+  const { width, height } = fine[0]!;
+  const short = Math.min(width, height);
+  const findingOf = (noun: string): Finding => {
+    const at = ranked.findIndex((finding) => finding.suspect.noun === noun);
+    if (at < 0) throw new RangeError(`The noun '${noun}' is not among the references. Add it to makeReferences.`);
+    return refineFully(fine, ranked[at]!);
+  };
+  const nouns = [...new Set(ranked.map((finding) => finding.suspect.noun))].filter((noun) => noun !== other);
+  const asked = findingOf(wanted!);
+  const second = other === undefined ? undefined : findingOf(other);
+  const shown = ranked.find((finding) => finding.suspect.noun === nouns[0])!;
+  const start = { pose: shown.matches[0]!.pose, width };
+  const track = shape.frames > 1 ? follow(clip, shape, shown.suspect, start) : undefined;
+  const motion = track && classifyMotion(track, shape, { noun: shown.suspect.noun, style: shown.suspect.style }).motion;
+  const discs = restFrames(shape.frames).map((_, i) =>
+    [shown, ...(second ? [second] : [])].map((finding) => {
+      const { x, y, size } = finding.matches[i]!.pose;
+      return { x: x / width, y: y / height, radius: (0.55 * size) / short };
+    }),
+  );
+  const { place, colour } = classifyPlace(clip, shape, references.places, discs);
+  const relation =
+    second === undefined || facts.relation === 'none' ? undefined : stands(facts.relation, asked, second);
+  const presence = presenceOf(fine, asked);
+  const { style } = shown.suspect;
+  return {
+    facts,
+    nouns: nouns.slice(0, 5),
+    nounRank: nouns.indexOf(wanted!),
+    style,
+    motion,
+    place,
+    colour,
+    relation,
+    presence,
+  };
+}
