@@ -33,6 +33,7 @@ export const autoencoderJson = {
 export const autoencoderRecipe = {
   config: parseAutoencoderConfig(autoencoderJson),
   weights: { kl: 3e-4, squared: 2, edges: 0.5 },
+  noiseScale: 0.15,
   world: fullWorld,
   buckets: [
     { frames: 1, edge: 128, window: 64, batch: 8, share: 0.3 },

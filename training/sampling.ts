@@ -31,13 +31,13 @@ export interface SamplingOptions {
   readonly shift: number;
 }
 
-/** One clip [T,H,W,3] per prompt; prompt i starts from the noise of seed i. */
-export async function sampleClips(
+/** One clip [T,H,W,3] after the other, one per prompt; prompt i starts from the noise of seed i. */
+export async function* sampleClips(
   model: SampledModel,
   prompts: readonly string[],
   size: ClipSize,
   { steps, guidance, shift }: SamplingOptions,
-): Promise<Uint8Array[]> {
+): AsyncGenerator<Uint8Array, void> {
   const engine = localEngine();
   const { config } = model.autoencoder;
   const shape = latentShape(config, size) as [number, number, number, number, number];
@@ -54,25 +54,26 @@ export async function sampleClips(
   const video = decode(parameterScope().parameters, config, latentsIn);
   const decoder = await engine.open(compile({ outputs: { video }, weights: model.autoencoder.weights }));
   const plane = grid[0] * grid[1] * grid[2];
-  const clips: Uint8Array[] = [];
-  for (const [i, prompt] of prompts.entries()) {
-    const velocity = guidedVelocity(denoiser, {
-      positive: { text: await model.states([prompt]) },
-      negative: { text: empty },
-      scale: guidance,
-    });
-    const latents = await sampleLatents({
-      velocity,
-      scheduler: createScheduler(samplerConfig('euler', shift), { steps }),
-      from: initialNoise(i, channels * plane),
-    });
-    const raw = latents.map((value, j) => {
-      const channel = Math.floor(j / plane);
-      return value * config.latentsStd[channel]! + config.latentsMean[channel]!;
-    });
-    const decoded = await decoder.run({ latents: tensor(raw, shape) });
-    clips.push(clipFrames(fetched(decoded, 'video'), 0));
+  try {
+    for (const [i, prompt] of prompts.entries()) {
+      const velocity = guidedVelocity(denoiser, {
+        positive: { text: await model.states([prompt]) },
+        negative: { text: empty },
+        scale: guidance,
+      });
+      const latents = await sampleLatents({
+        velocity,
+        scheduler: createScheduler(samplerConfig('euler', shift), { steps }),
+        from: initialNoise(i, channels * plane),
+      });
+      const raw = latents.map((value, j) => {
+        const channel = Math.floor(j / plane);
+        return value * config.latentsStd[channel]! + config.latentsMean[channel]!;
+      });
+      const decoded = await decoder.run({ latents: tensor(raw, shape) });
+      yield clipFrames(fetched(decoded, 'video'), 0);
+    }
+  } finally {
+    await engine.close();
   }
-  await engine.close();
-  return clips;
 }

@@ -53,7 +53,8 @@ interface Prepared {
   readonly exportTo: (model: string, state: AdamState) => Promise<void>;
 }
 
-async function component(model: string, name: string) {
+/** A trained part's config and weights out of a model folder. */
+export async function component(model: string, name: string) {
   const part = await openComponent(join(model, name));
   if (part.weights === undefined)
     throw new ModelFileError(`${join(model, name)} has no weights. Train that part first.`);
@@ -80,7 +81,9 @@ function transformerInspection(
       autoencoder: { config: sources.autoencoder, weights: autoencoder.weights },
       states: sources.states,
     };
-    const clips = await sampleClips(model, prompts, bucket, { steps: 14, guidance: 4, shift: 1 });
+    const clips: Uint8Array[] = [];
+    for await (const clip of sampleClips(model, prompts, bucket, { steps: 14, guidance: 4, shift: 1 }))
+      clips.push(clip);
     // Pictures are shown six to a row, as if they were a clip's frames.
     const rows =
       bucket.frames === 1 ? Array.from({ length: 6 }, (_, i) => Buffer.concat(clips.slice(6 * i, 6 * i + 6))) : clips;

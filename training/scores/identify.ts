@@ -16,6 +16,7 @@ export interface Finding {
 export const FINE_SIDE = 64;
 const MIDDLE_SIDE = 32;
 const STEPS = { shift: 1, size: 0.08, stretch: 0.06, angle: 0.05 } as const;
+/** How many suspects are refined at 32 (or an eighth of them, if that is more), and of these at 64. */
 const REFINED = 40;
 const REFINED_TWICE = 10;
 
@@ -100,15 +101,16 @@ export function rankSuspects(clip: Uint8Array, shape: ClipShape, references: Ref
       matches: finding.matches.map((match) => ({ ...match, pose: scalePose(match.pose, up) })),
     }))
     .sort(byGain);
+  const count = Math.max(REFINED, Math.round(found.length / 8));
   const refined = found
-    .slice(0, REFINED)
+    .slice(0, count)
     .map((finding) => refine(middle!, finding, width))
     .sort(byGain);
   const best = refined
     .slice(0, REFINED_TWICE)
     .map((finding) => refine(fine!, finding, width))
     .sort(byGain);
-  return [...best, ...refined.slice(REFINED_TWICE), ...found.slice(REFINED)];
+  return [...best, ...refined.slice(REFINED_TWICE), ...found.slice(count)];
 }
 
 /** Share of the sprite's opaque pixels that the pictures reproduce, over the looked-at frames. */

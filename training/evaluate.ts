@@ -1,0 +1,143 @@
+// `tessera eval`: what a model of the world really shows. Samples held-out combinations of noun, place and motion with the
+// model's own settings and scores the clips without a trained network; scores the autoencoder by PSNR on unseen clips.
+import { join } from 'node:path';
+import { parseClipTextConfig } from '../conditioning/clip-text.ts';
+import { decode, encode } from '../compressor/autoencoder.ts';
+import { parseAutoencoderConfig } from '../compressor/config.ts';
+import { parseTransformerConfig } from '../dit/config.ts';
+import { input } from '../graph/build.ts';
+import { compile } from '../graph/compile.ts';
+import { parameterScope } from '../graph/parameters.ts';
+import { openRuntimeSession } from '../graph/session.ts';
+import { readJsonFile } from '../io/json.ts';
+import { clipBatch, clipFrames, wholeFrame } from './clip-batch.ts';
+import { promptStates } from './prompt-states.ts';
+import { transformerStages } from './recipes.ts';
+import type { TransformerStage } from './recipes.ts';
+import { sampleClips } from './sampling.ts';
+import { psnr } from './scores/psnr.ts';
+import { makeReferences } from './scores/references.ts';
+import { factsOf, scoreClip } from './scores/score.ts';
+import type { ClipScore } from './scores/score.ts';
+import { summarise } from './scores/summary.ts';
+import type { Summary } from './scores/summary.ts';
+import { writeSheet } from './sheet.ts';
+import { component } from './train.ts';
+import { loadAtlas } from './world/atlas.ts';
+import { describe } from './world/captions.ts';
+import type { CaptionKind } from './world/captions.ts';
+import type { ClipSize } from './world/render.ts';
+import { renderScene } from './world/render.ts';
+import { fullWorld, sampleScene } from './world/scene.ts';
+import { STYLES } from './world/vocabulary.ts';
+
+export interface EvaluationRequest {
+  /** Model folder. */
+  readonly model: string;
+  readonly prompts: number;
+  /** How wide the world is that prompts are drawn from. */
+  readonly stage: TransformerStage;
+  readonly captions: CaptionKind;
+  readonly size: ClipSize;
+  readonly steps: number;
+  readonly guidance: number;
+  readonly shift: number;
+  /** PNG to write with the first clips. */
+  readonly sheet?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface Evaluation extends Summary {
+  /** Each prompt with what its clip was taken for. */
+  readonly each: readonly {
+    readonly prompt: string;
+    readonly noun: string;
+    readonly shown: string | undefined;
+    readonly motion: string;
+    readonly place: string;
+  }[];
+}
+
+/** The sampling defaults that stand in the model's tessera.json. */
+export async function samplingDefaults(
+  model: string,
+): Promise<Pick<EvaluationRequest, 'steps' | 'guidance' | 'shift'>> {
+  const { steps, guidance, shift } = (await readJsonFile(join(model, 'tessera.json'))) as EvaluationRequest;
+  return { steps, guidance, shift };
+}
+
+/** Held-out scenes of one noun each, those left out whose caption only hints at it. */
+function heldOutPrompts({ stage, prompts, captions }: EvaluationRequest) {
+  const world = { ...transformerStages[stage].world, holdOut: 'heldout' } as const;
+  const drawn = Array.from({ length: 2 * prompts }, (_, i) => {
+    const scene = sampleScene(5_000_000 + i, world);
+    return { scene, ...describe(scene, i, captions) };
+  });
+  return drawn.filter(({ hypernym }) => !hypernym).slice(0, prompts);
+}
+
+/** Samples and scores. @throws the signal's reason when aborted, ModelFileError when a part is missing */
+export async function evaluateClips(request: EvaluationRequest): Promise<Evaluation> {
+  const [vae, text, dit] = await Promise.all(
+    ['vae', 'text_encoder', 'transformer'].map((name) => component(request.model, name)),
+  );
+  const model = {
+    transformer: { config: parseTransformerConfig(dit!.config), weights: dit!.weights },
+    autoencoder: { config: parseAutoencoderConfig(vae!.config), weights: vae!.weights },
+    states: promptStates(parseClipTextConfig(text!.config), text!.weights),
+  };
+  const { world } = transformerStages[request.stage];
+  const references = makeReferences(await loadAtlas(world.styles, world.nouns), world.styles, world.nouns);
+  const scenes = heldOutPrompts(request);
+  const scores: ClipScore[] = [];
+  const shown: Uint8Array[] = [];
+  for await (const clip of sampleClips(
+    model,
+    scenes.map(({ text: prompt }) => prompt),
+    request.size,
+    request,
+  )) {
+    request.signal?.throwIfAborted();
+    scores.push(scoreClip(clip, request.size, factsOf(scenes[scores.length]!.scene), references));
+    if (shown.length < 20) shown.push(clip);
+    request.onProgress?.(scores.length, scenes.length);
+  }
+  if (request.sheet !== undefined) await writeSheet(request.sheet, shown, request.size);
+  const each = scores.map((score, i) => ({
+    prompt: scenes[i]!.text,
+    noun: score.facts.nouns[0]!,
+    shown: score.nouns[0],
+    motion: `${score.facts.motion} → ${score.motion ?? 'picture'}`,
+    place: `${score.facts.place} → ${score.place}`,
+  }));
+  return { ...summarise(scores), each };
+}
+
+export interface AutoencoderEvaluation {
+  readonly clips: number;
+  /** Mean over clips, dB. */
+  readonly psnr: number;
+  readonly psnrMin: number;
+}
+
+/** PSNR of unseen clips of the whole world, encoded and decoded, 17 frames at 128x128. */
+export async function evaluateAutoencoder(model: string, clips = 24): Promise<AutoencoderEvaluation> {
+  const { config: json, weights } = await component(model, 'vae');
+  const config = parseAutoencoderConfig(json);
+  const size = { frames: 17, width: 128, height: 128 };
+  const scope = parameterScope();
+  const { mean } = encode(scope.parameters, config, input('video', [1, 3, size.frames, size.height, size.width]));
+  const session = await openRuntimeSession(
+    compile({ outputs: { copy: decode(scope.parameters, config, mean) }, weights }),
+  );
+  const atlas = await loadAtlas(STYLES);
+  const scores: number[] = [];
+  for (let i = 0; i < clips; i++) {
+    const frames = renderScene(sampleScene(4_000_000 + i, { ...fullWorld, holdOut: 'heldout' }), atlas, size);
+    const { copy } = await session.run({ video: clipBatch([{ frames, window: wholeFrame(size) }], size) });
+    scores.push(psnr(frames, clipFrames(copy!, 0)));
+  }
+  await session.release();
+  return { clips, psnr: scores.reduce((sum, score) => sum + score, 0) / clips, psnrMin: Math.min(...scores) };
+}
