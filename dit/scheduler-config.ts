@@ -151,7 +151,8 @@ function checkSpacing(spacing: Spacing): void {
     throw new InvalidRequestError(`steps (=${spacing.steps}) must be a whole number from 1 on; 20 to 50 are usual.`);
   }
   const { sigmas } = spacing;
-  if (sigmas.length > 0 && sigmas.every((sigma, i) => sigma > 0 && (i === 0 ? sigma <= 1 : sigma < sigmas[i - 1]!))) return;
+  if (sigmas.length > 0 && sigmas.every((sigma, i) => sigma > 0 && (i === 0 ? sigma <= 1 : sigma < sigmas[i - 1]!)))
+    return;
   throw new InvalidRequestError(
     `sigmas (=${sigmas.join(', ')}) must fall from at most 1 and stay above 0, like 1, 0.75, 0.5, 0.25.`,
   );

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { givenFrames, givenTimesteps, withGiven } from '../../dit/given-latents.ts';
-import { expertsByNoise, guide } from '../../dit/guidance.ts';
+import { conditionChannels } from '../../dit/condition-channels.ts';
+import { conditionsPerRun, expertsByNoise, guide } from '../../dit/guidance.ts';
 import { initialNoise } from '../../dit/noise.ts';
 import { sampleLatents } from '../../dit/sample.ts';
 import type { StepReport } from '../../dit/sample.ts';
@@ -108,7 +109,21 @@ describe('given latents', () => {
   });
 });
 
+describe('conditionChannels', () => {
+  it('marks the given pixel frames, four to a latent frame after the first', () => {
+    const latents = Float32Array.from({ length: 6 }, (_, i) => i + 1); // [2,3,1,1]
+    const clip = { latents, shape: [2, 3, 1, 1], givenFrames: [0, 8], temporalFactor: 4 } as const; // first and last of 9
+    const channels = conditionChannels(clip);
+    expect(channels.shape).toEqual([1, 6, 3, 1, 1]);
+    expect([...channels.data]).toEqual([1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 1, 1, 2, 3, 4, 5, 6]);
+  });
+});
+
 describe('guidance', () => {
+  it('needs one condition per run at scale 1, and where memory counts', () => {
+    expect([conditionsPerRun(1, 320), conditionsPerRun(5, 320), conditionsPerRun(5, 32760)]).toEqual([1, 2, 1]);
+  });
+
   it('is unconditional + scale (conditional - unconditional)', () => {
     expect([...guide(Float32Array.of(1, 2), Float32Array.of(0.5, 3), 4)]).toEqual([2.5, -1]);
   });

@@ -3,10 +3,14 @@ import { block } from '../../dit/block.ts';
 import { parseTransformerConfig, transformerConfigJson, width } from '../../dit/config.ts';
 import { openDenoiser } from '../../dit/denoiser.ts';
 import type { Condition } from '../../dit/denoiser.ts';
+import { givenFrames, withGiven } from '../../dit/given-latents.ts';
 import { guidedVelocity } from '../../dit/guidance.ts';
 import { initialNoise } from '../../dit/noise.ts';
 import { createRandom } from '../../dit/random.ts';
 import { ropePairs, ropeTables } from '../../dit/rope.ts';
+import { sampleLatents } from '../../dit/sample.ts';
+import type { StepReport } from '../../dit/sample.ts';
+import { createScheduler, samplerConfig } from '../../dit/scheduler-config.ts';
 import { velocity } from '../../dit/transformer.ts';
 import { input } from '../../graph/build.ts';
 import { localEngine } from '../../graph/engine.ts';
@@ -190,6 +194,28 @@ describe('denoiser', () => {
     const guided = await guidedVelocity(watched, { positive, negative, scale: 1 })(noise, Float32Array.of(700));
     expect(guided).toEqual(conditional);
     expect(asked).toEqual([[positive]]);
+    await denoiser.release();
+  });
+
+  it('samples a clip from a picture, the same bytes whole and resumed', async () => {
+    const shape = [4, 3, 4, 6] as const;
+    const given = givenFrames(initialNoise(5, 96), 0, { shape, patchSize: tinyConfig.patchSize });
+    const options = {
+      config: tinyConfig,
+      weights,
+      shape,
+      timesteps: given.groups.length,
+      like: positive,
+      batch: 2,
+    } as const;
+    const denoiser = await openDenoiser(engine, options);
+    const velocity = guidedVelocity(denoiser, { positive, negative, scale: 2 });
+    const scheduler = createScheduler(samplerConfig('unipc', 3), { steps: 4 });
+    const reports: StepReport[] = [];
+    const onStep = (report: StepReport) => void reports.push(report);
+    const whole = await sampleLatents({ velocity, scheduler, from: noise, given, onStep });
+    expect(await sampleLatents({ velocity, scheduler, from: reports[1]!, given })).toEqual(whole);
+    expect(withGiven(whole, given)).toEqual(whole);
     await denoiser.release();
   });
 
