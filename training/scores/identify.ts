@@ -29,7 +29,7 @@ export function restFrames(frames: number): readonly number[] {
 }
 
 const nowhere = (picture: Picture, mirrored: boolean): Match => ({
-  pose: { x: picture.width / 2, y: picture.height / 2, size: 1, stretch: 1, angle: 0, mirrored },
+  pose: { x: picture.width / 2, y: picture.height / 2, size: picture.height / 3, stretch: 1, angle: 0, mirrored },
   gain: 0,
 });
 

@@ -21,7 +21,7 @@ const TRUNCATED = 110 * 110;
 export interface Fit {
   /** Sum over pixels of truncated squared errors, background minus sprite over background. */
   readonly gain: number;
-  /** Opaque pixels of the sprite inside the picture, and how many of them have nearly its colour. */
+  /** Opaque pixels of the sprite inside the picture, and how many have nearly its colour and not the background's. */
   readonly opaque: number;
   readonly reproduced: number;
 }
@@ -87,7 +87,7 @@ export function fitSprite(picture: Picture, mip: Mip, pose: Pose): Fit {
       gain += Math.min(without, TRUNCATED) - Math.min(over, TRUNCATED);
       if (alpha > 0.8) {
         opaque++;
-        if (over < NEAR) reproduced++;
+        if (over < NEAR && over < without) reproduced++;
       }
     }
   }
@@ -100,7 +100,7 @@ export interface Match {
   readonly gain: number;
 }
 
-/** How far the climb first steps: pixels, size factor, stretch factor, radians; a zero keeps that part fixed. */
+/** How far the climb first steps: pixels, relative size, relative stretch, radians. */
 export interface Steps {
   readonly shift: number;
   readonly size: number;
@@ -108,20 +108,32 @@ export interface Steps {
   readonly angle: number;
 }
 
-function neighbours(pose: Pose, steps: Steps): readonly Pose[] {
-  const { x, y, size, stretch, angle } = pose;
-  const around: Pose[] = [
-    { ...pose, x: x - steps.shift },
-    { ...pose, x: x + steps.shift },
-    { ...pose, y: y - steps.shift },
-    { ...pose, y: y + steps.shift },
-  ];
-  if (steps.size > 0)
-    around.push({ ...pose, size: size * (1 + steps.size) }, { ...pose, size: size / (1 + steps.size) });
-  if (steps.stretch > 0 && stretch < 1.15) around.push({ ...pose, stretch: stretch * (1 + steps.stretch) });
-  if (steps.stretch > 0 && stretch > 0.72) around.push({ ...pose, stretch: stretch / (1 + steps.stretch) });
-  if (steps.angle > 0) around.push({ ...pose, angle: angle + steps.angle }, { ...pose, angle: angle - steps.angle });
-  return around;
+/** Stretches that squash and stretch can reach, and a little more. */
+const STRETCH = [0.7, 1.2] as const;
+/** The smallest longer side looked for, in short sides: a speck would fit anything. */
+const SMALLEST = 0.1;
+const DIRECTIONS = 10;
+
+/** The pose one step away in one of the ten directions. */
+function step(pose: Pose, steps: Steps, direction: number): Pose {
+  const sign = direction % 2 === 0 ? 1 : -1;
+  switch (direction >> 1) {
+    case 0:
+      return { ...pose, x: pose.x + sign * steps.shift };
+    case 1:
+      return { ...pose, y: pose.y + sign * steps.shift };
+    case 2:
+      return { ...pose, size: pose.size * (1 + steps.size) ** sign };
+    case 3:
+      return { ...pose, stretch: pose.stretch * (1 + steps.stretch) ** sign };
+    default:
+      return { ...pose, angle: pose.angle + sign * steps.angle };
+  }
+}
+
+function allowed(picture: Picture, pose: Pose): boolean {
+  const small = pose.size < SMALLEST * Math.min(picture.width, picture.height);
+  return !small && pose.stretch > STRETCH[0] && pose.stretch < STRETCH[1];
 }
 
 /** Coordinate-wise hill climb of the gain, halving the steps so many times. */
@@ -131,9 +143,9 @@ export function climb(picture: Picture, mip: Mip, start: Pose, options: { steps:
   for (let halving = 0; halving <= options.halvings; halving++) {
     for (let sweep = 0; sweep < 4; sweep++) {
       const before = best.gain;
-      for (let direction = 0; ; direction++) {
-        const pose = neighbours(best.pose, steps)[direction];
-        if (pose === undefined) break;
+      for (let direction = 0; direction < DIRECTIONS; direction++) {
+        const pose = step(best.pose, steps, direction);
+        if (!allowed(picture, pose)) continue;
         const { gain } = fitSprite(picture, mip, pose);
         if (gain > best.gain) best = { pose, gain };
       }
