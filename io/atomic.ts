@@ -2,8 +2,8 @@
 // so that a crash, a full disk or a cancelled job never leaves half a file under the name that was asked for.
 
 import { randomBytes } from 'node:crypto';
-import { link, lstat, open, rename, rm } from 'node:fs/promises';
-import { dirname, extname, join } from 'node:path';
+import { access, constants, link, lstat, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, extname, join, resolve } from 'node:path';
 import { InvalidRequestError, JobFailedError, TesseraError } from '../graph/errors.ts';
 
 export interface OutputOptions {
@@ -39,6 +39,18 @@ export async function refuseExisting(path: string, options: OutputOptions): Prom
   if (options.overwrite ?? false) return;
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined) throw existsError(path);
+}
+
+/** Refuses a path whose folder is missing or may not be written, before work is done for it. @throws InvalidRequestError */
+export async function refuseUnwritable(path: string): Promise<void> {
+  try {
+    const folder = dirname(resolve(path));
+    if (!(await stat(folder)).isDirectory())
+      throw Object.assign(new Error(`${folder} is no folder`), { code: 'ENOTDIR' });
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw outputError(error, path);
+  }
 }
 
 /** Says in words what the file system refused; other errors are returned as they are. */

@@ -1,0 +1,90 @@
+// Numbered PNG files: into a folder (0001.png, 0002.png, ...) or by a pattern such as shot-%03d.png.
+// They are made in a hidden folder beside and moved when all are there.
+
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import sharp from 'sharp';
+import { type OutputOptions, outputError, refuseExisting } from './atomic.ts';
+import { type Frames, sliceFrames } from './frames.ts';
+import { pngWithComment } from './picture-comments.ts';
+import { numberPattern, severalFrames } from './video-formats.ts';
+
+export interface PngSequenceOptions extends OutputOptions {
+  /** ASCII text for each file's `Comment`. */
+  readonly comment: string | undefined;
+  readonly signal?: AbortSignal;
+}
+
+/** The PNG file of one frame. */
+export async function encodePng({ width, height, data }: Frames, comment?: string): Promise<Buffer> {
+  const png = await sharp(data, { raw: { width, height, channels: 3 } })
+    .png({ compressionLevel: 7 })
+    .toBuffer();
+  return comment === undefined ? png : pngWithComment(png, comment);
+}
+
+/**
+ * Writes every frame of the stream and returns the bytes written. An existing folder is filled; files in it that
+ * would be replaced are an InvalidRequestError, unless `overwrite`.
+ */
+export async function writePngSequence(
+  path: string,
+  stream: AsyncIterable<Frames>,
+  options: PngSequenceOptions,
+): Promise<number> {
+  const target = placeOf(path);
+  const temporary = join(dirname(resolve(path)), `.tessera-${randomBytes(6).toString('hex')}`);
+  try {
+    await mkdir(temporary);
+    let count = 0;
+    let sizeBytes = 0;
+    for await (const chunk of stream) {
+      for (let i = 0; i < chunk.frames; i++) {
+        options.signal?.throwIfAborted();
+        const png = await encodePng(sliceFrames(chunk, i, i + 1), options.comment);
+        await writeFile(join(temporary, target.name(++count)), png, { flag: 'wx' });
+        sizeBytes += png.length;
+      }
+    }
+    await publishFolder(temporary, target.folder, options);
+    return sizeBytes;
+  } catch (error) {
+    throw outputError(error, path);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** The first file of a sequence. */
+export function firstPng(path: string): string {
+  const { folder, name } = placeOf(path);
+  return join(folder, name(1));
+}
+
+/** Where the files go, and the name of the n-th, counted from 1. */
+function placeOf(path: string): { folder: string; name: (n: number) => string } {
+  const file = basename(path);
+  const pattern = numberPattern(path);
+  const numbered = (n: number, digits: number): string => String(n).padStart(digits, '0');
+  if (pattern !== undefined) {
+    const { text, digits } = pattern;
+    return { folder: dirname(resolve(path)), name: (n) => file.replace(text, () => numbered(n, digits)) };
+  }
+  if (extname(path).toLowerCase() !== '.png') return { folder: resolve(path), name: (n) => `${numbered(n, 4)}.png` };
+  return {
+    folder: dirname(resolve(path)),
+    name: (n) => {
+      if (n > 1) throw severalFrames(path);
+      return file;
+    },
+  };
+}
+
+async function publishFolder(temporary: string, folder: string, options: OutputOptions): Promise<void> {
+  const exists = await stat(folder).then(() => true, () => false); // prettier-ignore
+  if (!exists) return rename(temporary, folder);
+  const names = await readdir(temporary);
+  for (const name of names) await refuseExisting(join(folder, name), options);
+  for (const name of names) await rename(join(temporary, name), join(folder, name));
+}
