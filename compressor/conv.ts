@@ -1,5 +1,5 @@
 // The autoencoder's convolutions over [B,C,T,H,W]: causal in time with two remembered frames, or frame by frame.
-// Reference: WanCausalConv3d and the Conv2d layers of WanResample. Weights start as PyTorch's Conv defaults do.
+// Reference: WanCausalConv3d and the Conv2d layers of WanResample. Frame-wise weights start as PyTorch's Conv defaults do.
 import { concat, conv, expand, pad, reshape, scalar, slice } from '../graph/build.ts';
 import type { Node } from '../graph/node.ts';
 import type { Init, Parameters } from '../graph/parameters.ts';
@@ -14,6 +14,11 @@ const ZEROS: Init = { kind: 'zeros' };
 /** Kaiming's uniform bound with a = √5, which comes to 1/√(fan in); PyTorch's default. */
 export function convInit(inChannels: number, kernel: readonly number[]): Init {
   return { kind: 'uniform', bound: 1 / Math.sqrt(inChannels * sizeOf(kernel)) };
+}
+
+/** A causal kernel starts as one that sees its own frame only, so that pictures can be learned before motion. */
+function inflatedInit(fanIn: number): Init {
+  return { kind: 'inflated', bound: 1 / Math.sqrt(fanIn) };
 }
 
 /** Weight and bias of the convolution under `name`. */
@@ -45,13 +50,25 @@ interface LookBack {
 }
 
 function lookBack(at: Place, x: Node, name: string, { outChannels, edge, init }: LookBack): Node {
-  const [weight, bias] = convParameters(at.p, name, [outChannels, x.shape[1]!, 3, edge, edge], init);
+  const shape = [outChannels, x.shape[1]!, 3, edge, edge];
+  const [weight, bias] = convParameters(at.p, name, shape, init ?? inflatedInit(x.shape[1]! * edge * edge));
   const past = at.recall(name);
   const seen = past === undefined ? x : concat([past, x], 2); // T+2 frames, but for the first chunk
   at.leave(name, lastFrames(seen));
   const side = (edge - 1) / 2;
+  if (past === undefined && x.shape[2] === 1) return firstFrame(x, weight, bias);
   const padBefore = [past === undefined ? LOOK_BACK : 0, side, side];
   return conv(seen, weight, { bias, padBefore, padAfter: [0, side, side] });
+}
+
+/** A clip's first frame meets two frames of zeros: only the kernel's last slice counts, a third of the work. */
+function firstFrame(x: Node, weight: Node, bias: Node): Node {
+  const [batch, channels, , height, width] = x.shape as [number, number, number, number, number];
+  const [outChannels, , , edge] = weight.shape as [number, number, number, number];
+  const kernel = reshape(slice(weight, 2, LOOK_BACK), [outChannels, channels, edge, edge]);
+  const sides = [(edge - 1) / 2, (edge - 1) / 2];
+  const y = conv(reshape(x, [batch, channels, height, width]), kernel, { bias, padBefore: sides, padAfter: sides });
+  return reshape(y, [batch, outChannels, 1, height, width]);
 }
 
 /** The last two frames, with a zero frame in front if there is but one. */

@@ -1,7 +1,7 @@
 // AdamW (Loshchilov and Hutter 2019) with global-norm clipping and an exponential moving average, over flat arrays.
 // All of a model's parameters lie in one Float32Array; tensors are views of it, fed to onnxruntime without a copy.
 // The loops run over pieces of 16K elements: V8 may drop one long loop to its interpreter, short ones stay fast.
-import type { Init, ParameterSpec } from './parameters.ts';
+import type { ParameterSpec } from './parameters.ts';
 import { sizeOf } from './tensor.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -66,21 +66,33 @@ export function views(layout: FlatLayout, flat: Float32Array, prefix = ''): Reco
   return Object.fromEntries(entries);
 }
 
-function fill(target: Float32Array, init: Init, random: () => number): void {
+function fill(target: Float32Array, { init, shape }: ParameterSpec, random: () => number): void {
   if (init.kind === 'zeros') target.fill(0);
   else if (init.kind === 'ones') target.fill(1);
   else if (init.kind === 'constant') target.fill(init.value);
-  else if (init.kind === 'uniform') for (let i = 0; i < target.length; i++) target[i] = (2 * random() - 1) * init.bound;
-  else
-    for (let i = 0; i < target.length; i++)
-      target[i] = init.std * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  else if (init.kind === 'normal') fillWith(target, () => init.std * normal(random));
+  else if (init.kind === 'uniform') fillWith(target, () => (2 * random() - 1) * init.bound);
+  else {
+    const [slices, sliceSize] = [shape[2]!, sizeOf(shape.slice(3))];
+    const isLast = (i: number) => Math.floor(i / sliceSize) % slices === slices - 1;
+    fillWith(target, (i) => (isLast(i) ? (2 * random() - 1) * init.bound : 0));
+  }
+}
+
+function fillWith(target: Float32Array, value: (i: number) => number): void {
+  for (let i = 0; i < target.length; i++) target[i] = value(i);
+}
+
+/** Box and Muller's transform. */
+function normal(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
 /** A fresh state: parameters from their inits by `random` (uniform in [0,1)), moments zero, the average equal to the parameters. */
 export function initialState(layout: FlatLayout, random: () => number): AdamState {
   const parameters = new Float32Array(layout.size);
   layout.specs.forEach((spec, i) => {
-    fill(parameters.subarray(layout.offsets[i]!, layout.offsets[i]! + sizeOf(spec.shape)), spec.init, random);
+    fill(parameters.subarray(layout.offsets[i]!, layout.offsets[i]! + sizeOf(spec.shape)), spec, random);
   });
   return {
     layout,

@@ -12,7 +12,9 @@ export type Init =
   | { readonly kind: 'ones' }
   | { readonly kind: 'normal'; readonly std: number }
   | { readonly kind: 'uniform'; readonly bound: number }
-  | { readonly kind: 'constant'; readonly value: number };
+  | { readonly kind: 'constant'; readonly value: number }
+  /** A 2D kernel inflated to a causal 3D one [O,C,K,*]: uniform in the last time slice, zero in those before (Carreira 2017). */
+  | { readonly kind: 'inflated'; readonly bound: number };
 
 export interface ParameterSpec {
   readonly name: string;

@@ -1,6 +1,6 @@
 // Trains the autoencoder on windows cut from the world's clips, so that it sees pixels at their true scale for a quarter
 // of the cost, and on some whole frames; single frames, short and full clips. Scores are PSNR on unseen clips.
-import type { AdamState } from '../graph/adamw.ts';
+import type { AdamState, FlatLayout } from '../graph/adamw.ts';
 import { flatLayout, views } from '../graph/adamw.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
@@ -8,6 +8,7 @@ import { parameterScope } from '../graph/parameters.ts';
 import { openRuntimeSession } from '../graph/session.ts';
 import { tensor } from '../graph/tensor.ts';
 import { decode, encode } from '../compressor/autoencoder.ts';
+import { spatialFactor, temporalFactor } from '../compressor/config.ts';
 import type { AutoencoderConfig } from '../compressor/config.ts';
 import { autoencoderLoss } from '../compressor/loss.ts';
 import type { LossWeights } from '../compressor/loss.ts';
@@ -101,6 +102,15 @@ async function inspect(
   };
 }
 
+/** All parameters, those included that only clips use. */
+function autoencoderLayout(config: AutoencoderConfig): FlatLayout {
+  const scope = parameterScope();
+  const edge = spatialFactor(config);
+  const { mean } = encode(scope.parameters, config, input('video', [1, 3, 1 + 2 * temporalFactor(config), edge, edge]));
+  decode(scope.parameters, config, mean);
+  return flatLayout(scope.specs());
+}
+
 /** The task of training an autoencoder from scratch on the world. */
 export function autoencoderTask(
   recipe: AutoencoderRecipe,
@@ -116,9 +126,8 @@ export function autoencoderTask(
     const { loss, parts } = autoencoderLoss(scope.parameters, recipe.config, { video, noise }, recipe.weights);
     return { scope, graph: { loss, parts } };
   };
-  const longest = recipe.buckets.reduce((a, b) => (b.frames > a.frames ? b : a));
   return {
-    layout: flatLayout(lossOf(nameOf(longest)).scope.specs()),
+    layout: autoencoderLayout(recipe.config),
     lossOf,
     batch: (step, index) => {
       const random = randomOf(step * 64 + index, 3);
