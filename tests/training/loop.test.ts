@@ -41,7 +41,7 @@ const options: LoopOptions = {
   steps: 40,
   warmupSteps: 4,
   accumulation: 2,
-  adam: { ...adamDefaults, learningRate: 0.05 },
+  adam: { ...adamDefaults, learningRate: 0.2 },
 };
 let folder: string;
 beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'tessera-loop-'))));
