@@ -3,6 +3,7 @@ import { childEngine } from '../graph/child-engine.ts';
 import { type Engine, localEngine } from '../graph/engine.ts';
 import { findFfmpeg } from '../io/ffmpeg.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
+import { checkMemory } from './memory.ts';
 import { loadModel } from './model.ts';
 import { planOutputs } from './outputs.ts';
 import { Pipeline } from './pipeline.ts';
@@ -58,6 +59,7 @@ export async function generate(request: GenerateRequest, options: GenerateOption
   report.stage('load');
   const model = await clock.time('load', () => loadModel(parsed.model, settings));
   const renders = resolveRequest(parsed, model);
+  checkMemory(model, renders[0]!);
   const outputs = await planOutputs(parsed, renders);
   const tools = await clock.time('load', () => findFfmpeg(settings));
   if (from) report.notices(differencesFrom(from, { model, tools }));

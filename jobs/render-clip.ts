@@ -20,6 +20,8 @@ export interface ClipEvents {
   opened(flops: { readonly step: number; readonly decode: number }): void;
   /** Sampling goes on from this step, which an earlier process had reached. */
   resumed(step: number): void;
+  /** The latents could not be saved. */
+  unsaved(problem: unknown): void;
   /** A step was done. */
   stepped(step: number, seconds: number): void;
   /** So many frames are decoded; none when decoding begins. */
@@ -74,6 +76,7 @@ async function sample(context: RenderContext, render: Render, saved: SavedLatent
   const onStep = async (report: StepReport): Promise<void> => {
     events.stepped(report.step, (performance.now() - since) / 1000);
     await saved.step(report, report.step === report.steps);
+    if (saved.problem !== undefined) events.unsaved(saved.problem);
     since = performance.now();
   };
   return clock.time('steps', () =>

@@ -52,6 +52,10 @@ export class RenderReport {
         this.notices([`Going on after step ${step} of ${steps}, where an earlier render was stopped.`]);
         tell('steps', step, 0);
       },
+      unsaved: (problem) => {
+        const why = problem instanceof Error ? problem.message : String(problem);
+        this.notices([`Latents cannot be saved, so a render that is stopped starts over: ${why}`]);
+      },
       stepped: (step, seconds) => {
         this.#estimator?.stepTook(seconds);
         tell('steps', step, 0);

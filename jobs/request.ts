@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { samplerNames } from '../dit/scheduler-config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 
-const whole = (least: number, most: number) => {
-  const error = `must be a whole number from ${least} to ${most}`;
+const whole = (least: number, most: number, orElse = '') => {
+  const error = `must be a whole number from ${least} to ${most}${orElse}`;
   return z.int({ error }).min(least, { error }).max(most, { error });
 };
 const between = (least: number, most: number) => {
@@ -17,8 +17,8 @@ const text = (most: number) =>
   z.string({ error: 'must be text' }).max(most, { error: `must have at most ${most} characters` });
 
 const sayWhat = 'is empty. Say what the clip is to show, for example "a penguin jumps on a snowy field"';
-const seed = z.union([whole(0, Number.MAX_SAFE_INTEGER), z.literal('random')], {
-  error: 'must be a whole number from 0 to 9007199254740991, or "random"',
+const seed = z.union([whole(0, Number.MAX_SAFE_INTEGER, ', or "random"'), z.literal('random')], {
+  error: 'must be a whole number, or "random"',
 });
 
 /** A request to render clips. The descriptions are what `tessera generate --help` prints. */

@@ -1,7 +1,7 @@
 // The latents of a render that is under way, on disk, so that whoever takes it up again goes on at the same step with the
 // same bytes. Saved at most once a second, named by all that they follow from, and removed when the clip is there.
 // Saving never fails a render: what cannot be written is work that would be done again.
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Snapshot } from '../dit/sample.ts';
 import { readSnapshot, snapshotTensors } from '../dit/snapshot.ts';
@@ -9,6 +9,10 @@ import { sizeOf } from '../graph/tensor.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../io/safetensors.ts';
 
 export const SAVE_EVERY_MS = 1000;
+/** A render that nobody took up for so long is forgotten. */
+const KEEP_MS = 30 * 24 * 3600 * 1000;
+/** A file that was being written when its process was killed. */
+const KEEP_HALF_WRITTEN_MS = 3600 * 1000;
 
 export class SavedLatents {
   /** Why the last save failed, if it did. */
@@ -37,7 +41,7 @@ export class SavedLatents {
       this.#isSaved = snapshot !== undefined;
       return snapshot;
     } catch {
-      await rm(this.#path, { force: true });
+      await rm(this.#path, { force: true }).catch(() => undefined);
       return undefined;
     }
   }
@@ -68,6 +72,17 @@ export class SavedLatents {
 
   /** The clip is written: nothing will be resumed. */
   async remove(): Promise<void> {
-    if (this.#isSaved) await rm(this.#path, { force: true });
+    await sweep(dirname(this.#path));
+    if (this.#isSaved) await rm(this.#path, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Removes what killed processes left behind and what is too old. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name);
+    const age = Date.now() - (await stat(path).then((found) => found.mtimeMs, () => Date.now())); // prettier-ignore
+    if (age > (name.startsWith('.') ? KEEP_HALF_WRITTEN_MS : KEEP_MS))
+      await rm(path, { force: true }).catch(() => undefined);
   }
 }

@@ -51,7 +51,9 @@ function build() {
 /** The program's exit code becomes ours; what Ctrl-C means is for it to say. */
 function run() {
   const main = join(dist, 'cli', 'main.js');
-  const child = spawn(process.execPath, ['--enable-source-maps', main, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const args = ['--enable-source-maps', main, ...process.argv.slice(2)];
+  // npm runs this in the package's folder; relative paths are meant from where npm was called.
+  const child = spawn(process.execPath, args, { cwd: process.env.INIT_CWD ?? process.cwd(), stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));

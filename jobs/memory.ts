@@ -1,0 +1,63 @@
+// How much memory a render needs, roughly, so that what cannot fit is refused before anything is loaded.
+// Counts the activations that are alive at once at the widest places; weights are mapped and can be dropped by the system.
+import { totalmem } from 'node:os';
+import { spatialFactor, temporalFactor } from '../compressor/config.ts';
+import { latentShape } from '../compressor/sizes.ts';
+import { width } from '../dit/config.ts';
+import { tokenCount, tokenGrid } from '../dit/patchify.ts';
+import { InvalidRequestError } from '../graph/errors.ts';
+import { edgeMultiple, type Model } from './model.ts';
+import type { Render } from './resolve-request.ts';
+
+const BYTES = 4;
+/** Copies of the tokens alive at once in a block: residual, norm, queries, keys, values, result and a spare. */
+const TOKEN_COPIES = 8;
+/** Feature maps alive at once at full size in the decoder. */
+const FEATURE_COPIES = 6;
+
+type Size = Pick<Render, 'width' | 'height' | 'frames'>;
+
+/** Bytes of activations at the widest place of a render. */
+export function estimateMemory(model: Model, size: Size): number {
+  const { transformer, autoencoder } = model;
+  const { config } = autoencoder;
+  const tokens = tokenCount(tokenGrid(transformer.config, latentShape(config, size)));
+  const perToken = TOKEN_COPIES * width(transformer.config) + 2 * transformer.config.ffnDim;
+  const cells = (size.width * size.height) / config.patchSize ** 2;
+  const framesAtOnce = Math.min(size.frames, temporalFactor(config));
+  const decoding = cells * framesAtOnce * config.decoderBaseDim * FEATURE_COPIES;
+  const picture = size.width * size.height * framesAtOnce * 3 * 2;
+  return BYTES * Math.max(tokens * perToken, decoding + picture);
+}
+
+/** @throws InvalidRequestError with a size that would fit when a render needs more than the machine has */
+export function checkMemory(model: Model, render: Render, available = machineMemory()): void {
+  const needed = estimateMemory(model, render);
+  if (needed <= available) return;
+  const fits = largestThatFits(model, render, available);
+  throw new InvalidRequestError(
+    `${render.width}x${render.height} with ${render.frames} frames needs about ${inGB(needed)} of memory; this machine has ${inGB(available)}. ` +
+      `${fits === undefined ? 'Use a smaller model.' : `About ${fits.width}x${fits.height} with ${fits.frames} frames would fit.`}`,
+  );
+}
+
+/** Memory of the machine, or of the container. */
+export function machineMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+/** Fewer frames first, then a smaller picture of the same proportions. */
+function largestThatFits(model: Model, { width, height, frames }: Size, available: number): Size | undefined {
+  const [time, edge] = [temporalFactor(model.autoencoder.config), edgeMultiple(model)];
+  const round = (pixels: number): number => Math.max(edge, Math.floor(pixels / edge) * edge);
+  for (let scale = 1; scale * Math.max(width, height) >= spatialFactor(model.autoencoder.config); scale *= 0.8) {
+    const size = { width: round(width * scale), height: round(height * scale) };
+    for (let count = frames; count >= Math.min(frames, 4 * time + 1); count = 1 + Math.floor(count / 2 / time) * time) {
+      if (estimateMemory(model, { ...size, frames: count }) <= available) return { ...size, frames: count };
+    }
+  }
+  return undefined;
+}
+
+const inGB = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e11 ? 1 : 0)} GB`;
