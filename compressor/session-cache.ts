@@ -32,8 +32,11 @@ export class SessionCache {
     this.#entries.set(key, entry);
     entry.running++;
     try {
-      const session = await this.#opened(key, entry);
+      const session = await entry.session;
       return await session.run(feeds, { keep: entry.outputs.filter(keeps) });
+    } catch (error) {
+      this.#forget();
+      throw error;
     } finally {
       entry.running--;
       await this.#trim();
@@ -50,13 +53,11 @@ export class SessionCache {
     return { outputs: graph.outputs.map(({ name }) => name), session: this.#engine.open(graph), running: 0 };
   }
 
-  async #opened(key: string, entry: Entry): Promise<Session> {
-    try {
-      return await entry.session;
-    } catch (error) {
-      this.#entries.delete(key);
-      throw error;
-    }
+  /** After a failure: an engine's process that died took all its sessions with it, so the next run opens anew. */
+  #forget(): void {
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const { session } of entries) session.then((open) => open.release()).catch(() => undefined);
   }
 
   async #trim(): Promise<void> {

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Autoencoder, openAutoencoder } from '../../compressor/open-autoencoder.ts';
 import { cut, joinFrames } from '../../compressor/frames.ts';
 import { spatialFactor } from '../../compressor/config.ts';
+import { type ChildEngine, childEngine } from '../../graph/child-engine.ts';
 import { type Engine, localEngine } from '../../graph/engine.ts';
-import { InvalidRequestError } from '../../graph/errors.ts';
+import { InvalidRequestError, JobFailedError } from '../../graph/errors.ts';
 import { floats, type Tensor } from '../../graph/tensor.ts';
 import { largestError } from '../goldens/folder.ts';
-import { forms, noise, randomWeights } from './models.ts';
+import { flat, forms, noise, randomWeights } from './models.ts';
 
 const FRAMES = 17;
 
@@ -105,5 +106,26 @@ describe.each(Object.entries(forms))('%s', (_, config) => {
     );
     await expect(whole.encode(piecesOf(video, [4, 3]))).rejects.toThrow(/frames \(=7\) must be 4k\+1.*Use 5 or 9/);
     await expect(whole.encode(piecesOf(video, []))).rejects.toThrow(InvalidRequestError);
+  });
+});
+
+describe('in a child process', () => {
+  const latents = noise([1, flat.zDim, 3, 2, 2]);
+  const options = { config: flat, weights: randomWeights(flat), wholeClipElements: 0 };
+  let child: ChildEngine;
+  beforeAll(async () => {
+    child = await childEngine();
+  });
+  afterAll(() => child.close());
+
+  it('keeps its state there, and goes on in another one when that has died', async () => {
+    const here = localEngine();
+    const expected = await openAutoencoder(here, options).decode(latents);
+    await here.close();
+    const autoencoder = openAutoencoder(child, options);
+    expect(difference(await autoencoder.decode(latents), expected)).toBeLessThan(1e-5);
+    child.kill();
+    await expect(autoencoder.decode(latents)).rejects.toThrow(JobFailedError);
+    expect(difference(await autoencoder.decode(latents), expected)).toBeLessThan(1e-5);
   });
 });
