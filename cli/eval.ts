@@ -1,27 +1,30 @@
 // tessera eval: scores a model of the procedural world on combinations that it was not trained on.
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { join } from 'node:path';
 import { InvalidRequestError } from '../jobs/errors.ts';
-import { packageFolder } from '../jobs/package-folder.ts';
-import type { AutoencoderEvaluation, Evaluation } from '../training/evaluate.ts';
-import type { Share } from '../training/scores/summary.ts';
+import { findModel } from '../jobs/model-names.ts';
+import { readSettings } from '../jobs/settings.ts';
+import type { AutoencoderEvaluation, Evaluation, EvaluationRequest } from '../training/evaluate.ts';
+import { table } from './format.ts';
 import { interruptible } from './interrupt.ts';
 
 const examples = `
-Clips are scored without a trained network: sprites are matched against the frames, motion is read from their track, places
-from colours. Prompts are drawn from combinations of noun, place and motion that training left out.
+Nothing is trained for the scores: clips are compared with the world's own sprites and places. The same model and options
+give the same scores.
 
 Examples:
   $ tessera eval
   $ tessera eval --prompts 20 --sheet clips.png
-  $ tessera eval --model ./my-nano --stage clips --captions full --json`;
+  $ tessera eval --model ./my-nano --stage clips --json`;
 
 interface Options {
-  readonly model?: string;
+  readonly model: string;
   readonly prompts: string;
+  readonly clips: string;
   readonly stage: string;
   readonly captions: string;
-  readonly frames: string;
+  readonly steps?: string;
+  readonly guidance?: string;
   readonly sheet?: string;
   readonly json?: boolean;
 }
@@ -29,73 +32,82 @@ interface Options {
 export function evalCommand(): Command {
   return new Command('eval')
     .description('score nano on held-out prompts')
-    .option('--model <folder>', 'model folder (default models/nano of the package)')
-    .option('--prompts <n>', 'how many', '100')
-    .option('--frames <n>', 'length of the clips; 1 for pictures', '17')
-    .option('--stage <name>', 'how wide the world is: gate, pictures, clips, wide', 'wide')
-    .addOption(
-      new Option('--captions <kind>', 'how prompts are worded').choices(['tag', 'plain', 'full']).default('plain'),
-    )
-    .option('--sheet <png>', 'write the first clips as rows of frames')
-    .option('--json', 'print scores and every prompt as JSON')
+    .option('--model <text>', 'a model by name, or its folder', 'nano')
+    .option('--prompts <n>', 'prompts to render; 0 for none', '100')
+    .option('--clips <n>', 'clips to encode and decode for PSNR; 0 for none', '24')
+    .option('--stage <name>', 'world that prompts are drawn from: gate, pictures, clips, wide', 'wide')
+    .option('--captions <kind>', 'tag, plain or full', 'plain')
+    .option('--steps <n>', "sampling steps, in place of the model's own")
+    .option('--guidance <n>', "in place of the model's own")
+    .option('--sheet <file>', 'PNG to write with the first clips')
+    .option('--json', 'print the scores as JSON')
     .addHelpText('after', examples)
     .action(run);
 }
 
-function whole(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidRequestError(`${name} (=${text}) must be a whole number above 0.`);
+async function run(options: Options): Promise<void> {
+  const { folder } = await findModel(options.model, readSettings());
+  const { evaluateAutoencoder, evaluateClips } = await import('../training/evaluate.ts');
+  const request = await parse(folder, options);
+  const psnrClips = whole('clips', options.clips);
+  const result = await interruptible(async (signal) => ({
+    clips: request.prompts === 0 ? undefined : await evaluateClips({ ...request, signal, onProgress: tell }),
+    autoencoder: psnrClips === 0 ? undefined : await evaluateAutoencoder(folder, psnrClips),
+  }));
+  console.log(options.json === true ? JSON.stringify({ model: folder, ...result }) : report(result));
 }
 
-async function run(options: Options): Promise<void> {
-  const { evaluateAutoencoder, evaluateClips, samplingDefaults } = await import('../training/evaluate.ts');
+async function parse(model: string, options: Options): Promise<EvaluationRequest> {
+  const { samplingDefaults } = await import('../training/evaluate.ts');
   const { transformerStages } = await import('../training/recipes.ts');
-  if (!Object.hasOwn(transformerStages, options.stage)) {
-    throw new InvalidRequestError(
-      `stage (=${options.stage}) must be one of ${Object.keys(transformerStages).join(', ')}.`,
-    );
-  }
-  const model = options.model ?? join(packageFolder, 'models', 'nano');
-  const request = {
+  const defaults = await samplingDefaults(model);
+  const stage = oneOf('stage', options.stage, Object.keys(transformerStages) as EvaluationRequest['stage'][]);
+  const [bucket] = transformerStages[stage].buckets.toSorted((a, b) => b.share - a.share);
+  return {
     model,
     prompts: whole('prompts', options.prompts),
-    stage: options.stage as keyof typeof transformerStages,
-    captions: options.captions as 'plain',
-    size: { frames: whole('frames', options.frames), width: 128, height: 128 },
-    ...(await samplingDefaults(model)),
-    ...(options.sheet !== undefined && { sheet: options.sheet }),
-    ...reporting(),
+    stage,
+    captions: oneOf('captions', options.captions, ['tag', 'plain', 'full'] as const),
+    size: { frames: bucket!.frames, width: bucket!.width, height: bucket!.height },
+    ...defaults,
+    ...(options.steps !== undefined && { steps: whole('steps', options.steps) }),
+    ...(options.guidance !== undefined && { guidance: Number(options.guidance) }),
+    ...(options.sheet !== undefined && { sheet: join(process.cwd(), options.sheet) }),
   };
-  const clips = await interruptible((signal) => evaluateClips({ ...request, signal }));
-  const autoencoder = await evaluateAutoencoder(model);
-  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
-  if (options.json === true) console.log(JSON.stringify({ ...request, ...clips, autoencoder }, null, 2));
-  else console.log(report(clips, autoencoder));
 }
 
-function report(clips: Evaluation, autoencoder: AutoencoderEvaluation): string {
-  const line = (name: string, { right, of, percent }: Share) =>
-    of === 0 ? [] : [`${name.padEnd(12)}${percent.toFixed(1).padStart(6)} %  (${right} of ${of})`];
-  return [
-    ...line('noun@1', clips.noun1),
-    ...line('noun@5', clips.noun5),
-    ...line('style', clips.style),
-    ...line('motion', clips.motion),
-    ...line('place', clips.place),
-    ...line('relation', clips.relation),
-    `${'presence'.padEnd(12)}${clips.presence.toFixed(1).padStart(6)} %`,
-    `autoencoder ${autoencoder.psnr.toFixed(2).padStart(6)} dB PSNR over ${autoencoder.clips} clips (least ${autoencoder.psnrMin.toFixed(1)})`,
-  ].join('\n');
+function whole(name: string, text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidRequestError(`${name} (=${text}) must be a whole number.`);
 }
 
-/** A line on a terminal that is written over; nothing elsewhere. */
-function reporting() {
-  if (!process.stderr.isTTY) return {};
-  const start = performance.now();
-  const onProgress = (done: number, of: number): void => {
-    const left = ((performance.now() - start) / done / 1000) * (of - done);
-    process.stderr.write(`\r\u001b[Kclip ${done} of ${of}, ${Math.round(left)} s left`);
-  };
-  return { onProgress };
+function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {
+  const found = known.find((one) => one === text);
+  if (found !== undefined) return found;
+  throw new InvalidRequestError(`${name} (=${text}) must be one of ${known.join(', ')}.`);
+}
+
+function tell(done: number, of: number): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${done === of ? '' : `clip ${done} of ${of}`}`);
+}
+
+interface Scores {
+  readonly clips: Evaluation | undefined;
+  readonly autoencoder: AutoencoderEvaluation | undefined;
+}
+
+function report({ clips, autoencoder }: Scores): string {
+  const rows: string[][] = [];
+  if (clips !== undefined) {
+    for (const name of ['noun1', 'noun5', 'style', 'motion', 'place'] as const) {
+      const { right, of, percent } = clips[name];
+      if (of > 0) rows.push([name.replace(/(\d)$/, '@$1'), `${percent.toFixed(1)} %`, `${right} of ${of}`]);
+    }
+    rows.push(['presence', `${clips.presence.toFixed(1)} %`, 'mean over clips']);
+  }
+  if (autoencoder !== undefined) {
+    const { psnr, psnrMin, clips: count } = autoencoder;
+    rows.push(['PSNR', `${psnr.toFixed(2)} dB`, `mean of ${count} clips, least ${psnrMin.toFixed(2)} dB`]);
+  }
+  return table([['score', 'value', ''], ...rows]);
 }

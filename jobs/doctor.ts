@@ -10,7 +10,7 @@ import { tensor } from '../graph/tensor.ts';
 import { availableEncoders, findFfmpeg, type Program } from '../io/ffmpeg.ts';
 import { listModels } from './model-names.ts';
 import { packageFolder, packageVersion } from './package-folder.ts';
-import { readSettings, type Settings, settingVariables } from './settings.ts';
+import { type Environment, environmentNow, readSettings, type Settings, settingVariables } from './settings.ts';
 import { verifyModel } from './verify-model.ts';
 
 export interface Finding {
@@ -26,7 +26,7 @@ const GB = 1e9;
 const LEAST_NODE = [20, 19] as const;
 
 /** Looks at everything that a render needs. Nothing is thrown: what fails is a finding. */
-export async function examine(environment = process.env): Promise<readonly Finding[]> {
+export async function examine(environment = environmentNow()): Promise<readonly Finding[]> {
   const settings = settingsOf(environment);
   if ('status' in settings) return [nodeVersion(), settings];
   const findings = [nodeVersion(), processor(), memory(), variables(environment)];
@@ -34,7 +34,7 @@ export async function examine(environment = process.env): Promise<readonly Findi
   return [...findings, ...slow.flat(), ...(await models(settings))];
 }
 
-function settingsOf(environment: NodeJS.ProcessEnv): Settings | Finding {
+function settingsOf(environment: Environment): Settings | Finding {
   try {
     return readSettings(environment);
   } catch (error) {
@@ -63,7 +63,7 @@ function memory(): Finding {
   return { name: 'memory', status: 'warning', text, advice: 'Render small clips, or give the machine 4 GB or more.' };
 }
 
-function variables(environment: NodeJS.ProcessEnv): Finding {
+function variables(environment: Environment): Finding {
   const set = Object.keys(settingVariables).filter((name) => environment[name]);
   const text = set.length > 0 ? set.map((name) => `${name}=${environment[name]}`).join(' ') : 'none set';
   return { name: 'settings', status: 'ok', text };

@@ -26,10 +26,12 @@ export const settingVariables = {
   TESSERA_THREADS: 'threads of one product',
 } as const;
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const environmentNow = (): Environment => process.env;
 
 /** Reads the settings. An empty variable counts as unset. @throws InvalidRequestError naming a variable that makes no sense */
-export function readSettings(environment: Environment = process.env): Settings {
+export function readSettings(environment: Environment = environmentNow()): Settings {
   const read = (name: keyof typeof settingVariables): string | undefined => environment[name]?.trim() || undefined;
   const threads = read('TESSERA_THREADS');
   if (threads !== undefined && !/^[1-9]\d{0,2}$/.test(threads)) {
