@@ -86,13 +86,13 @@ function overBackground(
   for (let c = 0; c < width; c++) before[c + 1] = before[c + 1]! + before[c]!;
 }
 
-/** Picture minus background [H,W,3], and sums of its squares over all rectangles from the corner [H+1,W+1]. */
+/** Weighted picture minus background [H,W,3], and sums of its squares over all rectangles from the corner [H+1,W+1]. */
 export interface Contrast {
   readonly D: Float32Array;
   readonly energy: Float64Array;
 }
 
-/** What stands out from the picture's background. */
+/** What stands out from the picture's background, where it may be an actor. */
 export function contrastOf(picture: Picture): Contrast {
   const { width, height } = picture;
   const D = new Float32Array(picture.rgb.length);
@@ -102,8 +102,8 @@ export function contrastOf(picture: Picture): Contrast {
     for (let x = 0; x < width; x++) {
       for (let c = 0; c < 3; c++) {
         const i = (y * width + x) * 3 + c;
-        D[i] = picture.rgb[i]! - picture.background[3 * y + c]!;
-        row += D[i]! * D[i]!;
+        D[i] = picture.weights[y * width + x]! * (picture.rgb[i]! - picture.background[3 * y + c]!);
+        row += D[i] * D[i];
       }
       energy[(y + 1) * (width + 1) + x + 1] = energy[y * (width + 1) + x + 1]! + row;
     }
@@ -111,7 +111,11 @@ export function contrastOf(picture: Picture): Contrast {
   return { D, energy };
 }
 
-/** The best position of a template in the picture, at most about a third of it outside, if it gains more than the floor. */
+/**
+ * The best position of a template in the picture, at most about a third of it outside, if it is worth more than the
+ * floor. Its worth is gain^2 / |T|^2: the error removed times the share of itself that it removes, which is 1 where the
+ * picture shows the sprite, and less where a large sprite merely covers clutter.
+ */
 export function densest(picture: Picture, contrast: Contrast, template: Template, floor: number): Match | undefined {
   const { width, height } = template;
   const { D, energy } = contrast;
@@ -133,7 +137,8 @@ export function densest(picture: Picture, contrast: Contrast, template: Template
       const own = before[last]! - before[first]!;
       const [from, to] = [x0 + first, x0 + last];
       const there = energy[lower + to]! - energy[lower + from]! - energy[upper + to]! + energy[upper + from]!;
-      if (2 * Math.sqrt(Math.max(0, there) * own) - own <= best) continue; // Cauchy-Schwarz: it cannot win here
+      const most = 2 * Math.sqrt(Math.max(0, there) * own) - own; // by Cauchy-Schwarz
+      if (most <= 0 || most * most <= best * own) continue;
       let sum = 0;
       for (let r = firstRow; r < lastRow; r++) {
         let t = (r * width + first) * 3;
@@ -142,7 +147,7 @@ export function densest(picture: Picture, contrast: Contrast, template: Template
         while (t < end) sum += T[t++]! * D[d++]!;
       }
       const gain = 2 * sum - own;
-      if (gain > best) [best, bestX, bestY] = [gain, x0, y0];
+      if (gain > 0 && gain * gain > best * own) [best, bestX, bestY] = [(gain * gain) / own, x0, y0];
     }
   }
   if (Number.isNaN(bestX)) return undefined;

@@ -20,7 +20,7 @@ const STEPS = { shift: 1, size: 0.08, stretch: 0.06, angle: 0.05 } as const;
 const REFINED = 40;
 const REFINED_TWICE = 10;
 
-/** A suspect that gains less than this share of the best one so far in a frame is not followed there. */
+/** A suspect that is worth less than this share of the best one so far in a frame is not followed there. */
 const HOPELESS = 0.2;
 
 /** Frames in which actors stand upright at rest: the first and, in clips, the last. */

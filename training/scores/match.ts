@@ -31,7 +31,7 @@ const NEAR = 70 * 70;
 
 /** Lays the sprite over the picture's background and compares. */
 export function fitSprite(picture: Picture, mip: Mip, pose: Pose): Fit {
-  const { width, height, rgb, background } = picture;
+  const { width, height, rgb, background, weights } = picture;
   const fill = SPRITE_SIZE / SPRITE_FILL;
   const drawnWidth = (pose.size * fill) / pose.stretch;
   const drawnHeight = pose.size * fill * pose.stretch;
@@ -84,7 +84,7 @@ export function fitSprite(picture: Picture, mip: Mip, pose: Pose): Fit {
       const [seenR, seenG, seenB] = [rgb[at]!, rgb[at + 1]!, rgb[at + 2]!];
       const without = (seenR - backR) ** 2 + (seenG - backG) ** 2 + (seenB - backB) ** 2;
       const over = (seenR - r) ** 2 + (seenG - g) ** 2 + (seenB - b) ** 2;
-      gain += Math.min(without, TRUNCATED) - Math.min(over, TRUNCATED);
+      gain += weights[y * width + x]! * Math.min(without, TRUNCATED) - Math.min(over, TRUNCATED);
       if (alpha > 0.8) {
         opaque++;
         if (over < NEAR && over < without) reproduced++;

@@ -2,6 +2,7 @@
 // Its background has one colour a row; background.ts estimates it.
 // Knows nothing of sprites.
 import { rowBackground } from './background.ts';
+import { changeWeights } from './change.ts';
 
 /** A small picture: RGB [H,W,3] in 0..255, and the background's colour per row [H,3]. */
 export interface Picture {
@@ -9,6 +10,8 @@ export interface Picture {
   readonly height: number;
   readonly rgb: Float32Array;
   readonly background: Float32Array;
+  /** How much standing out from the background counts, [H,W]; see changeWeights. */
+  readonly weights: Float32Array;
 }
 
 /** Shape of a clip in frames and pixels. */
@@ -81,9 +84,10 @@ export function smallPictures(
   const reduced = (f: number): Float32Array =>
     shrink(clip.subarray(f * frameBytes, (f + 1) * frameBytes), shape, width, height);
   const frames = wanted.map(reduced);
-  const middle = Math.floor(shape.frames / 2);
-  const seen = shape.frames > 2 && !wanted.includes(middle) ? [...frames, reduced(middle)] : frames;
-  const spread = seen.length <= 3 ? seen : [0, 0.5, 1].map((at) => seen[Math.round(at * (seen.length - 1))]!);
-  const background = rowBackground(spread, width, height);
-  return frames.map((rgb) => ({ width, height, rgb, background }));
+  const seen = [0, 0.25, 0.5, 0.75, 1].map((at) => Math.round(at * (shape.frames - 1)));
+  const spread = [...new Set(seen)].map((f) => frames[wanted.indexOf(f)] ?? reduced(f));
+  const thirds = spread.length === 5 ? [spread[0]!, spread[2]!, spread[4]!] : spread;
+  const background = rowBackground(thirds, width, height);
+  const weights = changeWeights(spread, width, height);
+  return frames.map((rgb) => ({ width, height, rgb, background, weights }));
 }
