@@ -1,7 +1,7 @@
 // What a video is: size, rate, length, rotation, tags; by ffprobe, and by sharp for WebP, which ffmpeg may not read.
 // Videos come from strangers: playlists and other formats that name further files or addresses are not opened.
 
-import { open, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import sharp from 'sharp';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { fileArgument, type FfmpegTools, runFfprobe } from './ffmpeg.ts';
@@ -126,7 +126,8 @@ function duration(video: Record<string, unknown>, format: Record<string, unknown
 }
 
 async function probeWebp(path: string): Promise<VideoInfo> {
-  const found = await sharp(path, { animated: true }).metadata().catch((cause: unknown) => {
+  // The bytes, not the path: sharp remembers files by name and would miss that one was replaced.
+  const found = await sharp(await readFile(path), { animated: true }).metadata().catch((cause: unknown) => {
     throw unreadable(path, 'it is a damaged WebP file.', cause);
   }); // prettier-ignore
   const frames = found.pages ?? 1;

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -35,6 +35,14 @@ const ffmpeg = async (...args: string[]): Promise<void> => {
 
 describe.each(['mp4', 'webp'])('asking %s for', (kind) => {
   const path = (): string => (kind === 'mp4' ? mp4 : webp);
+
+  test('a file that was replaced meanwhile', async () => {
+    const other = join(folder, `replaced.${kind}`);
+    await writeVideo(tools, other, [clip], { fps: 16 });
+    expect((await read(other)).frames).toBe(17);
+    await writeVideo(tools, other, [sampleFrames(2, 32, 32)], { fps: 16, overwrite: true });
+    expect(await read(other)).toMatchObject({ frames: 2, width: 32 });
+  });
 
   test('pieces of several frames', async () => {
     const counts: number[] = [];
@@ -196,12 +204,16 @@ describe('reading is a stream', () => {
   });
 
   test('stopping early ends ffmpeg', async () => {
-    for await (const piece of readVideo(tools, join(folder, 'long.mp4'))) {
+    const script = join(folder, 'ffmpeg that tells its number');
+    await writeFile(script, `#!/bin/sh\necho $$ > "$0.pid"\nexec '${tools.ffmpeg.path}' "$@"\n`);
+    await chmod(script, 0o755);
+    const told = { ...tools, ffmpeg: { ...tools.ffmpeg, path: script } };
+    for await (const piece of readVideo(told, join(folder, 'long.mp4'))) {
       expect(piece.frames).toBe(1);
       break;
     }
-    const { stdout } = await promisify(execFile)('ps', ['-o', 'args=', '--ppid', String(process.pid)]);
-    expect(stdout).not.toContain('long.mp4');
+    const pid = Number(await readFile(`${script}.pid`, 'utf8'));
+    expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
   });
 
   test('an abort ends it with the reason', async () => {
