@@ -1,28 +1,17 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AutoencoderConfig, spatialFactor } from '../../compressor/config.ts';
 import { type AutoencoderLoss, autoencoderLoss } from '../../compressor/loss.ts';
 import { latentShape } from '../../compressor/sizes.ts';
+import { adamDefaults, adamStep, flatLayout, initialState, views } from '../../graph/adamw.ts';
 import { input } from '../../graph/build.ts';
 import { compile } from '../../graph/compile.ts';
-import { fetched, localEngine } from '../../graph/engine.ts';
+import { type Engine, fetched, localEngine } from '../../graph/engine.ts';
 import { gradients } from '../../graph/gradients.ts';
-import { parameterScope, type ParameterSpec } from '../../graph/parameters.ts';
+import { parameterScope } from '../../graph/parameters.ts';
 import { floats, type Tensor, tensor, zeros } from '../../graph/tensor.ts';
 import { flat, noise, randomWeights, residual, run } from './models.ts';
 
 const single = (value: Tensor | undefined) => floats(value!)[0]!;
-
-/** Starting values as the model asks for them. */
-function initial({ init, shape }: ParameterSpec, seed: number): Tensor {
-  const values = floats(noise(shape, seed));
-  if (init.kind === 'zeros') return zeros(shape);
-  if (init.kind === 'ones') return tensor(values.fill(1), shape);
-  if (init.kind !== 'uniform') throw new Error(`The autoencoder starts no parameter as ${init.kind}.`);
-  return tensor(
-    values.map((value) => value * init.bound),
-    shape,
-  );
-}
 
 describe('autoencoderLoss', () => {
   const video = noise([1, 3, 5, 8, 8], 3);
@@ -61,44 +50,52 @@ const shallow = {
   residual: { ...residual, dimMult: [2, 2], temporalDownsample: [true] },
 } satisfies Record<string, AutoencoderConfig>;
 
+/** The loss and all its gradients as a session, and a fresh state of the optimiser. */
+async function training(engine: Engine, config: AutoencoderConfig) {
+  const edge = 2 * spatialFactor(config);
+  const scope = parameterScope();
+  const video = input('video', [1, 3, 3, edge, edge]);
+  const unit = input('noise', latentShape(config, { frames: 3, height: edge, width: edge }));
+  const { loss } = autoencoderLoss(scope.parameters, config, { video, noise: unit });
+  const layout = flatLayout(scope.specs());
+  const slopes = gradients(
+    loss,
+    layout.specs.map(({ name }) => scope.node(name)),
+  );
+  const outputs = Object.fromEntries(layout.specs.map(({ name }, i) => [`d.${name}`, slopes[i]!]));
+  const session = await engine.open(compile({ outputs: { loss, ...outputs }, weights: 'inputs' }));
+  let seed = 1;
+  const state = initialState(layout, () => (seed = (seed * 16807) % 2147483647) / 2147483647); // Park and Miller 1988
+  const run = async (clip: Tensor, noise: Tensor) => {
+    const results = await session.run({ ...views(layout, state.parameters), video: clip, noise });
+    const gradient = new Float32Array(layout.size);
+    for (const [name, { data }] of Object.entries(views(layout, gradient, 'd.'))) {
+      (data as Float32Array).set(floats(fetched(results, name)));
+    }
+    return { loss: single(fetched(results, 'loss')), gradient };
+  };
+  return { state, run, shapes: { video: video.shape, noise: unit.shape } };
+}
+
 describe.each(Object.entries(shallow))('training the %s form from its starting values', (_, config) => {
-  it('has finite gradients on a blank clip and lowers the loss', async () => {
-    const edge = spatialFactor(config);
-    const size = { frames: 3, height: 2 * edge, width: 2 * edge };
-    const scope = parameterScope();
-    const video = input('video', [1, 3, size.frames, size.height, size.width]);
-    const unit = input('noise', latentShape(config, size));
-    const { loss } = autoencoderLoss(scope.parameters, config, { video, noise: unit });
-    const names = scope.specs().map(({ name }) => name);
-    const slopes = gradients(
-      loss,
-      names.map((name) => scope.node(name)),
-    );
-    const outputs = Object.fromEntries(names.map((name, i) => [`d.${name}`, slopes[i]!]));
-    const engine = localEngine();
-    const session = await engine.open(compile({ outputs: { loss, ...outputs }, weights: 'inputs' }));
+  let engine: Engine;
+  beforeAll(() => {
+    engine = localEngine();
+  });
+  afterAll(() => engine.close());
 
-    const values = Object.fromEntries(scope.specs().map((spec, i) => [spec.name, initial(spec, i)]));
-    const blank = await session.run({ ...values, video: zeros(video.shape), noise: zeros(unit.shape) });
-    for (const name of names) expect(floats(fetched(blank, `d.${name}`)).every(Number.isFinite), name).toBe(true);
+  it('has finite gradients on a blank clip, and lowers the loss of a real one', async () => {
+    const { state, run, shapes } = await training(engine, config);
+    const blank = await run(zeros(shapes.video), zeros(shapes.noise));
+    expect(blank.gradient.every(Number.isFinite)).toBe(true);
 
-    const clip = {
-      video: tensor(
-        floats(noise(video.shape)).map((v) => v / 10 + 0.5),
-        video.shape,
-      ),
-      noise: noise(unit.shape),
-    };
+    const bright = floats(noise(shapes.video)).map((value) => value / 10 + 0.5);
     const losses: number[] = [];
-    for (let step = 0; step < 12; step++) {
-      const results = await session.run({ ...values, ...clip });
-      losses.push(single(fetched(results, 'loss')));
-      for (const name of names) {
-        const slope = floats(fetched(results, `d.${name}`));
-        floats(values[name]!).forEach((value, i, all) => (all[i] = value - 0.02 * Math.sign(slope[i]!)));
-      }
+    for (let step = 0; step < 20; step++) {
+      const { loss, gradient } = await run(tensor(bright, shapes.video), noise(shapes.noise));
+      losses.push(loss);
+      adamStep(state, gradient, { ...adamDefaults, learningRate: 0.01 });
     }
     expect(losses.at(-1)!).toBeLessThan(losses[0]! * 0.7);
-    await engine.close();
   });
 });
