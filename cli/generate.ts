@@ -1,7 +1,7 @@
 // tessera generate: words in, clips out.
 import { Command } from 'commander';
 import type { GeneratedClip, GenerateResult } from '../jobs/generate.ts';
-import { type GenerateRequest, generateSchema } from '../jobs/request.ts';
+import { generateSchema } from '../jobs/request.ts';
 import { readSidecar } from '../jobs/sidecar.ts';
 import { bytes, seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
@@ -34,15 +34,15 @@ async function run(words: readonly string[], options: Readonly<Record<string, un
   const prompt = words.length > 0 ? { prompt: words.join(' ') } : {};
   const sent = { ...prompt, ...sentFields(generateSchema.shape, options) };
   // The story parses the request again, so what was sent may be anything here.
-  const request = { prompt: '', ...sidecar?.request, ...sent } as GenerateRequest;
+  const request = { prompt: '', ...sidecar?.request, ...sent };
   const { generate } = await import('../jobs/generate.ts');
   const display = progressDisplay();
   try {
     const result = await interruptible((signal) =>
       generate(request, {
         signal,
-        onProgress: display.progress,
-        onNotice: display.note,
+        onProgress: (progress) => display.progress(progress),
+        onNotice: (notice) => display.note(notice),
         ...(sidecar && { from: sidecar }),
       }),
     );

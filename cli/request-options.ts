@@ -1,7 +1,8 @@
 // Command line options out of the request schema: --negative-prompt for negativePrompt, with the schema's own description
 // and checks. Knows no single field.
-import { Command, Option } from 'commander';
-import { z } from 'zod';
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { z } from 'zod';
 
 type Shape = Readonly<Record<string, z.ZodType>>;
 

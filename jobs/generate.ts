@@ -2,6 +2,7 @@
 import { childEngine } from '../graph/child-engine.ts';
 import { type Engine, localEngine } from '../graph/engine.ts';
 import { findFfmpeg } from '../io/ffmpeg.ts';
+import { writeSidecar } from '../io/sidecar.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
 import { checkMemory } from './memory.ts';
 import { loadModel } from './model.ts';
@@ -13,7 +14,7 @@ import { RenderReport } from './report.ts';
 import { type GenerateRequest, parseRequest } from './request.ts';
 import { type Render, resolveRequest } from './resolve-request.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { differencesFrom, type Sidecar, sidecarOf, writeSidecar } from './sidecar.ts';
+import { differencesFrom, type Sidecar, sidecarOf } from './sidecar.ts';
 import { StageClock, type StageTimes } from './stages.ts';
 
 export interface GenerateOptions {
@@ -70,14 +71,15 @@ export async function generate(request: GenerateRequest, options: GenerateOption
     const prompts = await clock.time('text', () => pipeline.conditions(renders[0]!));
     report.notices(prompts.notices);
     const { cacheFolder } = settings;
+    const overwrite = parsed.overwrite ?? false;
     const clips: GeneratedClip[] = [];
     for (const [i, render] of renders.entries()) {
       const events = report.clip(i + 1, renders.length, render);
       const context = { pipeline, prompts, tools, clock, cacheFolder, saveEveryMs, signal, events };
-      const written = await renderClip(context, render, outputs[i]!, parsed.overwrite ?? false);
+      const written = await renderClip(context, render, outputs[i]!, overwrite);
       const sidecar = await sidecarOf(render, written, { model, tools });
-      await writeSidecar(outputs[i]!.sidecar, sidecar, parsed.overwrite ?? false);
-      clips.push({ ...written, sidecar: outputs[i]!.sidecar, sha256: sidecar.output.sha256, render });
+      const record = await writeSidecar(written.path, sidecar, { overwrite });
+      clips.push({ ...written, sidecar: record, sha256: sidecar.output.sha256, render });
     }
     const { name, fingerprint } = model;
     return { clips, model: { name, fingerprint }, notices: report.noticed, milliseconds: clock.milliseconds };

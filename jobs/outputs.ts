@@ -1,6 +1,7 @@
 // Where the clips of a request go: one file each, and beside it a .json from which it can be made again.
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { refuseExisting } from '../io/atomic.ts';
+import { sidecarPath } from '../io/sidecar.ts';
 import { checkOutput } from '../io/write-video.ts';
 import type { ParsedRequest } from './request.ts';
 import type { Render } from './resolve-request.ts';
@@ -25,14 +26,6 @@ export async function planOutputs(request: ParsedRequest, renders: readonly Rend
     await refuseExisting(sidecar, { overwrite });
   }
   return outputs;
-}
-
-/** `clip.mp4` -> `clip.json`; `shots/` and `shots` -> `shots.json`; `shot-%04d.png` -> `shot.json`. */
-export function sidecarPath(output: string): string {
-  const path = resolve(output);
-  const ending = extname(path);
-  const stem = basename(path, ending).replace(/[-_. ]*%(0\d{1,2})?d/, '');
-  return join(dirname(path), `${stem || 'frames'}.json`);
 }
 
 /** The first words of the prompt, as a file name that every system takes. */

@@ -2,13 +2,13 @@
 // be made again, byte by byte. A shorter record without machine or dates goes into the clip itself.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { InvalidRequestError } from '../graph/errors.ts';
 import type { FfmpegTools } from '../io/ffmpeg.ts';
-import { writeJsonFile } from '../io/json.ts';
+import { readSidecar as readRecord } from '../io/sidecar.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
 import type { Model } from './model.ts';
 import { packageVersion } from './package-folder.ts';
@@ -54,27 +54,12 @@ export async function sidecarOf(
   };
 }
 
-export async function writeSidecar(path: string, sidecar: Sidecar, overwrite: boolean): Promise<void> {
-  await writeJsonFile(path, sidecar, { overwrite });
-}
-
 /** Reads a clip's record, for `generate --from`. @throws InvalidRequestError when the file is none */
 export async function readSidecar(path: string): Promise<Sidecar> {
-  const refuse = (why: string, cause?: unknown): never => {
-    throw new InvalidRequestError(`from (=${path}): ${why}`, { cause });
-  };
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    return refuse(cause.code === 'ENOENT' ? 'there is no such file.' : `it cannot be read: ${cause.message}.`, cause);
-  });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    refuse('it is no JSON. Give the .json beside a clip, not the clip itself.', cause);
-  }
-  const parsed = SidecarFile.safeParse(json);
+  const parsed = SidecarFile.safeParse(await readRecord(path));
   if (parsed.success) return parsed.data;
-  return refuse(`it is not the record of a clip. ${z.prettifyError(parsed.error)}`, parsed.error);
+  const why = z.prettifyError(parsed.error);
+  throw new InvalidRequestError(`${path} is not the record of a clip: ${why}`, { cause: parsed.error });
 }
 
 /** Ways in which this installation differs from the one that made the clip, so that its bytes may differ. */

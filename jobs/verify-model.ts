@@ -1,9 +1,10 @@
 // The health of a model beyond its single files: every config is one that can be run, every tensor that the networks ask
 // for is there and has the shape that the config says, and the parts fit each other. Damage is collected, not thrown.
 import { decode, encode } from '../compressor/autoencoder.ts';
-import { spatialFactor } from '../compressor/config.ts';
+import { type AutoencoderConfig, spatialFactor, temporalFactor } from '../compressor/config.ts';
 import { clipTextStates } from '../conditioning/clip-text.ts';
 import { umt5States } from '../conditioning/umt5.ts';
+import type { TransformerConfig } from '../dit/config.ts';
 import { velocity } from '../dit/transformer.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
@@ -34,49 +35,52 @@ export async function verifyModel(
 
 /** Compiling asks for every tensor with its shape, and reads no weights. */
 function checks(model: Model): readonly (() => void)[] {
-  const { autoencoder, experts } = model;
-  const networks = [model.transformer, ...(experts ? [experts.low] : [])];
-  const edge = edgeMultiple(model);
+  const { transformer, experts, autoencoder, textEncoder } = model;
+  const cells = edgeMultiple(model) / spatialFactor(autoencoder.config);
+  const networks = experts ? [transformer, experts.low] : [transformer];
   return [
-    () => ask(textEncoderNode(model), model.textEncoder.weights),
-    ...networks.map(({ config, weights }) => () => {
-      const cells = edge / spatialFactor(autoencoder.config);
-      const image =
-        config.imageDim === null
-          ? undefined
-          : input('image', [imageRows(config), imageLength(config), config.imageDim]);
-      const length = image ? 512 : 1; // image-to-video models take no other number of text positions
-      ask((p) => {
-        const latents = input('latents', [1, config.inChannels, config.patchSize[0], cells, cells]);
-        const text = input('text', [1, length, config.textDim]);
-        return velocity(p, config, { latents, timestep: input('timestep', [1]), text, image });
-      }, weights);
-    }),
-    () => {
-      const edgeOfFrame = spatialFactor(autoencoder.config);
-      const video = input('video', [1, 3, 1, edgeOfFrame, edgeOfFrame]);
-      ask((p) => decode(p, autoencoder.config, encode(p, autoencoder.config, video).mean), autoencoder.weights);
-    },
+    () => ask(textEncoderGraph(textEncoder), textEncoder.weights),
+    ...networks.map(
+      ({ config, weights }) =>
+        () =>
+          ask(transformerGraph(config, cells), weights),
+    ),
+    () => ask(autoencoderGraph(autoencoder.config), autoencoder.weights),
   ];
 }
 
-function imageRows({ posEmbedLength }: Model['transformer']['config']): number {
-  return posEmbedLength === null ? 1 : 2;
-}
+type Graph = (p: Parameters) => Node;
 
-function imageLength({ posEmbedLength }: Model['transformer']['config']): number {
-  return posEmbedLength === null ? 257 : posEmbedLength / 2;
-}
-
-function textEncoderNode({ textEncoder }: Model): (p: Parameters) => Node {
+function textEncoderGraph(textEncoder: Model['textEncoder']): Graph {
   const ids = input('ids', [1, 2], 'int32');
-  return (p) =>
-    textEncoder.kind === 'clip'
-      ? clipTextStates(p, textEncoder.config, ids).lastHiddenState
-      : umt5States(p, textEncoder.config, ids, input('mask', [1, 2]));
+  return (p) => {
+    if (textEncoder.kind === 'clip') return clipTextStates(p, textEncoder.config, ids).lastHiddenState;
+    return umt5States(p, textEncoder.config, ids).lastHiddenState;
+  };
 }
 
-function ask(define: (p: Parameters) => Node, weights: Weights): void {
+/** One token; beside image tokens the reference takes no other number of text positions than 512. */
+function transformerGraph(config: TransformerConfig, cells: number): Graph {
+  const { imageDim, posEmbedLength, inChannels, patchSize, textDim } = config;
+  const inputs = {
+    latents: input('latents', [1, inChannels, patchSize[0], cells, cells]),
+    timestep: input('timestep', [1]),
+    text: input('text', [1, imageDim === null ? 1 : 512, textDim]),
+  };
+  if (imageDim === null) return (p) => velocity(p, config, inputs);
+  const tokens = posEmbedLength === null ? [1, 1] : [2, posEmbedLength / 2];
+  const image = input('image', [...tokens, imageDim]);
+  return (p) => velocity(p, config, { ...inputs, image });
+}
+
+/** Two latent frames: the first does not pass through the layers that compress time. */
+function autoencoderGraph(config: AutoencoderConfig): Graph {
+  const edge = spatialFactor(config);
+  const video = input('video', [1, 3, 1 + temporalFactor(config), edge, edge]);
+  return (p) => decode(p, config, encode(p, config, video).mean);
+}
+
+function ask(define: Graph, weights: Weights): void {
   compile({ outputs: { result: define(parameterScope().parameters) }, weights });
 }
 

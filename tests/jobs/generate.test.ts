@@ -8,6 +8,7 @@ import { JobFailedError } from '../../graph/errors.ts';
 import { generate, type GenerateOptions } from '../../jobs/generate.ts';
 import type { Progress } from '../../jobs/progress.ts';
 import type { GenerateRequest } from '../../jobs/request.ts';
+import type { Settings } from '../../jobs/settings.ts';
 import { checksum, readSidecar } from '../../jobs/sidecar.ts';
 import { scratch, settingsIn, sharedScratch } from './scratch.ts';
 import { writeTinyModel } from './tiny-model.ts';
@@ -160,8 +161,8 @@ describe('generate', () => {
     await writeTinyModel(join(models, 'middle'), { boundary: 0.8 });
     const one = await render({ prompt: 'a cat' });
     // Above the boundary the first expert alone: the same pictures as the model without a second one.
-    const pictures = async (model: string, own_ = own): Promise<string> => {
-      const { folder } = await render({ prompt: 'a cat', model, output: 'f-%d.png', frames: 1 }, { settings: own_ });
+    const pictures = async (model: string, there: Settings = own): Promise<string> => {
+      const { folder } = await render({ prompt: 'a cat', model, output: 'f-%d.png', frames: 1 }, { settings: there });
       const png = await readFile(join(folder, 'f-1.png'));
       return png.subarray(png.indexOf('IDAT')).toString('base64');
     };

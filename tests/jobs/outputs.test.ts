@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { planOutputs, sidecarPath } from '../../jobs/outputs.ts';
+import { planOutputs } from '../../jobs/outputs.ts';
 import type { Render } from '../../jobs/resolve-request.ts';
 import { scratch } from './scratch.ts';
 
@@ -69,17 +69,5 @@ describe('planOutputs', () => {
     await expect(plan('x.mp4', { width: 33 })).rejects.toThrow('even');
     await expect(plan('x.png')).rejects.toThrow('x-%04d.png');
     await expect(plan('x.gif', { fps: 60 })).rejects.toThrow('50 frames a second');
-  });
-});
-
-describe('sidecarPath', () => {
-  it.each([
-    ['/a/clip.mp4', '/a/clip.json'],
-    ['/a/shots/', '/a/shots.json'],
-    ['/a/shot-%04d.png', '/a/shot.json'],
-    ['/a/%d.png', '/a/frames.json'],
-    ['/a/v1.2.webm', '/a/v1.2.json'],
-  ])('of %s is %s', (output, sidecar) => {
-    expect(sidecarPath(output)).toBe(sidecar);
   });
 });
