@@ -11,7 +11,7 @@ import { openRuntimeSession } from '../graph/session.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { openSafetensors } from '../io/safetensors.ts';
-import { autoencoderRecipe, transformerStages } from '../training/recipes.ts';
+import { autoencoderStages, transformerStages } from '../training/recipes.ts';
 import { transformerLoss } from '../training/transformer.ts';
 import { median, medianTime } from './measure.ts';
 import type { Row } from './measure.ts';
@@ -42,7 +42,7 @@ export function bareProduct(): Promise<Row> {
 export async function trainingStep(): Promise<Row> {
   const recipe = transformerStages.clips;
   const bucket = recipe.buckets[2];
-  const { scope, graph } = transformerLoss(recipe, autoencoderRecipe.config, bucket);
+  const { scope, graph } = transformerLoss(recipe, autoencoderStages.clips.config, bucket);
   const names = scope.specs().map(({ name }) => name);
   const grads = gradients(
     graph.loss,

@@ -30,18 +30,30 @@ export const autoencoderJson = {
   latents_std: new Array<number>(latentChannels).fill(1),
 };
 
-export const autoencoderRecipe = {
+const autoencoderCommon = {
   config: parseAutoencoderConfig(autoencoderJson),
-  weights: { kl: 3e-4, squared: 2, edges: 0.5 },
-  noiseScale: 0.15,
+  weights: { kl: 1e-4, squared: 2, edges: 0.5 },
+  noiseScale: 0.1,
   world: fullWorld,
-  buckets: [
-    { frames: 1, edge: 128, window: 64, batch: 8, share: 0.3 },
-    { frames: 5, edge: 128, window: 64, batch: 4, share: 0.35 },
-    { frames: 17, edge: 128, window: 64, batch: 2, share: 0.25 },
-    { frames: 9, edge: 128, window: 128, batch: 1, share: 0.1 },
-  ],
-} satisfies AutoencoderRecipe;
+};
+
+const windowed = { edge: 128, window: 64 };
+
+/** Pictures first, which are cheap and teach all that is not motion; then clips. */
+export const autoencoderStages = {
+  pictures: { ...autoencoderCommon, buckets: [{ ...windowed, frames: 1, batch: 16, share: 1 }] },
+  clips: {
+    ...autoencoderCommon,
+    buckets: [
+      { ...windowed, frames: 1, batch: 16, share: 0.25 },
+      { ...windowed, frames: 5, batch: 4, share: 0.35 },
+      { ...windowed, frames: 17, batch: 2, share: 0.3 },
+      { edge: 128, window: 128, frames: 9, batch: 1, share: 0.1 },
+    ],
+  },
+} as const satisfies Record<string, AutoencoderRecipe>;
+
+export type AutoencoderStage = keyof typeof autoencoderStages;
 
 const tower = {
   hidden_size: 192,

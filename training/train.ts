@@ -5,8 +5,9 @@ import { parseAutoencoderConfig } from '../compressor/config.ts';
 import { adamDefaults, views } from '../graph/adamw.ts';
 import type { AdamState } from '../graph/adamw.ts';
 import { openComponent } from '../io/model-folder.ts';
-import { ModelFileError } from '../graph/errors.ts';
+import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import { autoencoderTask } from './autoencoder.ts';
+import type { AutoencoderRecipe } from './autoencoder.ts';
 import { contrastiveTask } from './contrastive.ts';
 import { exportAutoencoder, exportTowers, exportTransformer } from './export.ts';
 import { captionGaps } from './gaps.ts';
@@ -14,8 +15,8 @@ import { latentSource } from './latent-source.ts';
 import { loopDefaults, train } from './loop.ts';
 import type { TrainingProgress, TrainingTask } from './loop.ts';
 import { promptStates } from './prompt-states.ts';
-import { autoencoderRecipe, contrastiveRecipe, transformerStages } from './recipes.ts';
-import type { TransformerStage } from './recipes.ts';
+import { autoencoderStages, contrastiveRecipe, transformerStages } from './recipes.ts';
+import type { AutoencoderStage, TransformerStage } from './recipes.ts';
 import { openRunFolder } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { sampleClips } from './sampling.ts';
@@ -27,6 +28,7 @@ import type { Atlas } from './world/atlas.ts';
 import { caption } from './world/captions.ts';
 import { randomOf } from './world/random.ts';
 import { sampleScene } from './world/scene.ts';
+import { STYLES } from './world/vocabulary.ts';
 
 export type TrainedPart = 'vae' | 'clip' | 'dit';
 
@@ -39,8 +41,8 @@ export interface TrainRequest {
   /** Updates in all, those of earlier sessions included. */
   readonly steps: number;
   readonly learningRate?: number;
-  /** Of `dit`: how wide the world is. */
-  readonly stage?: TransformerStage;
+  /** Of `vae` and `dit`: how far the curriculum is; the last stage if left out. */
+  readonly stage?: AutoencoderStage | TransformerStage;
   /** Part of the steps, at the end, over which the learning rate falls; 0 keeps it for a later stage. */
   readonly decayFraction?: number;
   readonly signal?: AbortSignal;
@@ -59,6 +61,12 @@ export async function component(model: string, name: string) {
   if (part.weights === undefined)
     throw new ModelFileError(`${join(model, name)} has no weights. Train that part first.`);
   return { config: part.config, weights: part.weights.weights };
+}
+
+function stageOf<T>(stages: Readonly<Record<string, T>>, name: string): T {
+  const stage = stages[name];
+  if (stage !== undefined) return stage;
+  throw new InvalidRequestError(`stage (=${name}) must be one of ${Object.keys(stages).join(', ')}.`);
 }
 
 /** Gaps, a sheet of held-out prompts, for a transformer in training. */
@@ -93,7 +101,7 @@ function transformerInspection(
 }
 
 async function prepareTransformer(request: TrainRequest, folder: RunFolder): Promise<Prepared> {
-  const recipe: TransformerRecipe = transformerStages[request.stage ?? 'wide'];
+  const recipe: TransformerRecipe = stageOf(transformerStages, request.stage ?? 'wide');
   const atlas = await loadAtlas(recipe.world.styles, recipe.world.nouns);
   const [vae, text] = [await component(request.model, 'vae'), await component(request.model, 'text_encoder')];
   const autoencoder = parseAutoencoderConfig(vae.config);
@@ -111,14 +119,15 @@ async function prepareTransformer(request: TrainRequest, folder: RunFolder): Pro
 
 async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepared> {
   if (request.part === 'dit') return prepareTransformer(request, folder);
-  const atlas: Atlas = await loadAtlas(autoencoderRecipe.world.styles);
+  const atlas: Atlas = await loadAtlas(STYLES);
   if (request.part === 'clip') {
     return { task: contrastiveTask(contrastiveRecipe, atlas), learningRate: 1e-3, exportTo: exportTowers };
   }
+  const recipe: AutoencoderRecipe = stageOf(autoencoderStages, request.stage ?? 'clips');
   return {
-    task: autoencoderTask(autoencoderRecipe, atlas, (step) => folder.sample(`${step}.png`)),
-    learningRate: 6e-4,
-    exportTo: (model, state) => exportAutoencoder(model, state, autoencoderRecipe, atlas),
+    task: autoencoderTask(recipe, atlas, (step) => folder.sample(`${step}.png`)),
+    learningRate: 7e-4,
+    exportTo: (model, state) => exportAutoencoder(model, state, recipe, atlas),
   };
 }
 
