@@ -1,14 +1,13 @@
 // Trains the autoencoder on windows cut from the world's clips, so that it sees pixels at their true scale for a quarter
 // of the cost, and on some whole frames; single frames, short and full clips. Scores are PSNR on unseen clips.
-import type { AdamState, FlatLayout } from '../graph/adamw.ts';
+import type { AdamState } from '../graph/adamw.ts';
 import { flatLayout, views } from '../graph/adamw.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import { parameterScope } from '../graph/parameters.ts';
 import { openRuntimeSession } from '../graph/session.ts';
 import { tensor } from '../graph/tensor.ts';
-import { decode, encode } from '../compressor/autoencoder.ts';
-import { spatialFactor, temporalFactor } from '../compressor/config.ts';
+import { autoencoderParameters, decode, encode } from '../compressor/autoencoder.ts';
 import type { AutoencoderConfig } from '../compressor/config.ts';
 import { autoencoderLoss } from '../compressor/loss.ts';
 import type { LossWeights } from '../compressor/loss.ts';
@@ -18,6 +17,7 @@ import { createRandom } from '../dit/random.ts';
 import { clipBatch, clipFrames, wholeFrame } from './clip-batch.ts';
 import type { Window } from './clip-batch.ts';
 import type { TrainingTask } from './loop.ts';
+import { psnr } from './scores/psnr.ts';
 import { writeSheet } from './sheet.ts';
 import type { Atlas } from './world/atlas.ts';
 import { randomOf } from './world/random.ts';
@@ -60,12 +60,6 @@ function randomWindow(random: Random, { edge, window }: AutoencoderBucket): Wind
   return { left: random.int(edge - window + 1), top: random.int(edge - window + 1), width: window, height: window };
 }
 
-const averagePsnr = (original: Uint8Array, copy: Uint8Array): number => {
-  let squared = 0;
-  for (let i = 0; i < original.length; i++) squared += (original[i]! - copy[i]!) ** 2;
-  return 10 * Math.log10(255 ** 2 / Math.max(squared / original.length, 1e-9));
-};
-
 /** Encodes and decodes unseen clips with the averaged weights; the mean PSNR in dB, and a sheet of originals and copies. */
 async function inspect(
   recipe: AutoencoderRecipe,
@@ -89,7 +83,7 @@ async function inspect(
     const decoded = clipFrames(results['copy']!, 0);
     for (const value of results['mean']!.data as Float32Array) latentSquares += value * value;
     latentCount += results['mean']!.data.length;
-    scores.push(averagePsnr(frames, decoded));
+    scores.push(psnr(frames, decoded));
     rows.push(frames, decoded);
   }
   await session.release();
@@ -100,15 +94,6 @@ async function inspect(
     psnrMin: Number(Math.min(...scores).toFixed(2)),
     latentRms: Math.sqrt(latentSquares / latentCount),
   };
-}
-
-/** All parameters, those included that only clips use. */
-function autoencoderLayout(config: AutoencoderConfig): FlatLayout {
-  const scope = parameterScope();
-  const edge = spatialFactor(config);
-  const { mean } = encode(scope.parameters, config, input('video', [1, 3, 1 + 2 * temporalFactor(config), edge, edge]));
-  decode(scope.parameters, config, mean);
-  return flatLayout(scope.specs());
 }
 
 /** The task of training an autoencoder from scratch on the world. */
@@ -127,7 +112,7 @@ export function autoencoderTask(
     return { scope, graph: { loss, parts } };
   };
   return {
-    layout: autoencoderLayout(recipe.config),
+    layout: flatLayout(autoencoderParameters(recipe.config)),
     lossOf,
     batch: (step, index) => {
       const random = randomOf(step * 64 + index, 3);
