@@ -16,12 +16,12 @@ export interface Finding {
 export const FINE_SIDE = 64;
 const MIDDLE_SIDE = 32;
 const STEPS = { shift: 1, size: 0.08, stretch: 0.06, angle: 0.05 } as const;
-/** How many suspects are refined at 32 (or an eighth of them, if that is more), and of these at 64. */
-const REFINED = 40;
-const REFINED_TWICE = 10;
+/** How many suspects are refined at 32 (or a third of them, if that is more), and of these at 64. */
+const REFINED = 60;
+const REFINED_TWICE = 16;
 
 /** A suspect that is worth less than this share of the best one so far in a frame is not followed there. */
-const HOPELESS = 0.2;
+const HOPELESS = 0.06;
 
 /** Frames in which actors stand upright at rest: the first and, in clips, the last. */
 export function restFrames(frames: number): readonly number[] {
@@ -87,7 +87,7 @@ export function refineFully(pictures: readonly Picture[], finding: Finding): Fin
 
 const byGain = (a: Finding, b: Finding): number => b.gain - a.gain;
 
-/** All suspects, the likeliest first; the first forty refined at 32, the first ten of these at 64. */
+/** All suspects, the likeliest first; the first third refined at 32, the first sixteen of these at 64. */
 export function rankSuspects(clip: Uint8Array, shape: ClipShape, references: References): readonly Finding[] {
   const frames = restFrames(shape.frames);
   const [tiny, middle, fine] = [DENSE_SIDE, MIDDLE_SIDE, FINE_SIDE].map((side) =>
@@ -101,7 +101,7 @@ export function rankSuspects(clip: Uint8Array, shape: ClipShape, references: Ref
       matches: finding.matches.map((match) => ({ ...match, pose: scalePose(match.pose, up) })),
     }))
     .sort(byGain);
-  const count = Math.max(REFINED, Math.round(found.length / 8));
+  const count = Math.max(REFINED, Math.round(found.length / 3));
   const refined = found
     .slice(0, count)
     .map((finding) => refine(middle!, finding, width))

@@ -79,7 +79,8 @@ export function scoreClip(clip: Uint8Array, shape: ClipShape, facts: SceneFacts,
   const asked = findingOf(wanted!);
   const second = other === undefined ? undefined : findingOf(other);
   const shown = ranked.find((finding) => finding.suspect.noun === nouns[0])!;
-  const start = { pose: shown.matches[0]!.pose, width };
+  const clearest = shown.matches.reduce((a, b) => (b.gain > a.gain ? b : a));
+  const start = { pose: clearest.pose, width, fromLast: shown.matches.indexOf(clearest) > 0 };
   const track = shape.frames > 1 ? follow(clip, shape, shown.suspect, start) : undefined;
   const motion = track && classifyMotion(track, shape, { noun: shown.suspect.noun, style: shown.suspect.style }).motion;
   const discs = restFrames(shape.frames).map((_, i) =>

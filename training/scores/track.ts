@@ -43,12 +43,12 @@ function better(a: Match, b: Match, last: Pose): Match {
   return price(b) > price(a) ? b : a;
 }
 
-/** The sightings of a suspect in every frame, from its pose in the first in pixels of a picture so wide. */
+/** The sightings of a suspect in every frame, followed from its pose in the first or last frame, in pixels of a picture so wide. */
 export function follow(
   clip: Uint8Array,
   shape: ClipShape,
   suspect: Suspect,
-  start: { pose: Pose; width: number },
+  start: { pose: Pose; width: number; fromLast: boolean },
 ): readonly Sighting[] {
   const frames = Array.from({ length: shape.frames }, (_, f) => f);
   const pictures = smallPictures(clip, shape, frames, TRACK_SIDE);
@@ -57,12 +57,15 @@ export function follow(
   const toTiny = tiny[0]!.width / width;
   const short = Math.min(width, height);
   let last = scalePose(start.pose, width / start.width);
-  return pictures.map((picture, f) => {
+  const order = start.fromLast ? [...frames].reverse() : frames;
+  const sightings = order.map((f, i): Sighting => {
+    const picture = pictures[f]!;
     const starts =
-      f === 0 ? [] : candidates(tiny[f]!, suspect, scalePose(last, toTiny)).map((m) => scalePose(m.pose, 1 / toTiny));
+      i === 0 ? [] : candidates(tiny[f]!, suspect, scalePose(last, toTiny)).map((m) => scalePose(m.pose, 1 / toTiny));
     const climbed = [last, ...starts].map((pose) => climb(picture, suspect.mip, pose, { steps: STEPS, halvings: 2 }));
     const { pose, gain } = climbed.reduce((a, b) => better(a, b, last));
     if (gain > 0) last = pose;
     return { x: pose.x / width, y: pose.y / height, size: pose.size / short, angle: pose.angle, gain };
   });
+  return start.fromLast ? sightings.reverse() : sightings;
 }
