@@ -90,6 +90,17 @@ export function openTextEncoder(engine: Engine, source: TextEncoderSource): Prom
   };
 }
 
+/** 1 for each of the states [B,L,D] that belongs to a text, 0 for the zero vectors behind it: [B,L]. */
+export function wordMask(states: Tensor): Tensor & { data: Float32Array } {
+  const [batch, length, width] = states.shape as [number, number, number];
+  const values = floats(states);
+  const isWord = (row: number) => values.subarray(row * width, (row + 1) * width).some((value) => value !== 0);
+  return tensor(
+    Float32Array.from({ length: batch * length }, (_, row) => (isWord(row) ? 1 : 0)),
+    [batch, length],
+  );
+}
+
 /** CLIP has a table of positions; UMT5's are relative and never end. */
 function longestText(model: TextEncoderModel): number {
   return model.kind === 'clip' ? model.config.maxPositions : Infinity;

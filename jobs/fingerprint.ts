@@ -9,9 +9,9 @@ import { listFolder, type ModelComponent } from '../io/model-folder.ts';
 const SAMPLES = 64;
 const SAMPLE_BYTES = 32 * 1024;
 
-/** Hex digest over configs, tokenizers and weights of components, in the order given. */
-export async function fingerprintOf(components: readonly ModelComponent[]): Promise<string> {
-  const hash = createHash('sha256');
+/** Hex digest over configs, tokenizers and weights of components, in the order given, and over how they are used. */
+export async function fingerprintOf(components: readonly ModelComponent[], usage: object = {}): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(usage));
   for (const component of components) await addComponent(hash, component);
   return hash.digest('hex');
 }

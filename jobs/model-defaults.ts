@@ -24,6 +24,8 @@ export interface ModelDefaults {
 export interface ModelCard {
   /** Text positions that the transformer attends to. */
   readonly textLength: number;
+  /** Whether padding behind the text is hidden from the transformer. Published models attend to it. */
+  readonly masksPadding: boolean;
   readonly defaults: ModelDefaults;
 }
 
@@ -48,6 +50,7 @@ const COMPACT_CHANNELS = 48;
 const size = z.int().positive();
 const CardFile = z.looseObject({
   max_sequence_length: size.default(WAN_TEXT_LENGTH),
+  mask_text_padding: z.boolean().default(false),
   width: size.optional(),
   height: size.optional(),
   frames: size.optional(),
@@ -66,13 +69,14 @@ export async function readModelCard(
 ): Promise<ModelCard> {
   const family = traits.hasExperts ? wanExperts : traits.zDim === COMPACT_CHANNELS ? wanCompact : wan;
   const path = join(folder, 'tessera.json');
-  if (!existsSync(path)) return { textLength: WAN_TEXT_LENGTH, defaults: family };
+  if (!existsSync(path)) return { textLength: WAN_TEXT_LENGTH, masksPadding: false, defaults: family };
   const parsed = CardFile.safeParse(await readJsonFile(path));
   if (!parsed.success) {
     throw new ModelFileError(`${path}: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
   }
   const {
     max_sequence_length: textLength,
+    mask_text_padding: masksPadding,
     width,
     height,
     frames,
@@ -94,5 +98,5 @@ export async function readModelCard(
     sampler,
     shift,
   };
-  return { textLength, defaults };
+  return { textLength, masksPadding, defaults };
 }

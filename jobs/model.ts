@@ -42,6 +42,7 @@ export interface Model {
   readonly scheduler: SchedulerConfig;
   /** Text positions L that the transformer attends to. */
   readonly textLength: number;
+  readonly masksPadding: boolean;
   readonly defaults: ModelDefaults;
 }
 
@@ -62,11 +63,14 @@ export async function loadModel(nameOrFolder = 'nano', settings: Settings = read
   ];
   const experts = expertsOf(files);
   const autoencoder = networkOf(vae, parseAutoencoderConfig);
-  const card = await readModelCard(folder, { zDim: autoencoder.config.zDim, hasExperts: experts !== undefined });
+  const { textLength, masksPadding, defaults } = await readModelCard(folder, {
+    zDim: autoencoder.config.zDim,
+    hasExperts: experts !== undefined,
+  });
   const model: Model = {
     name,
     folder,
-    fingerprint: await fingerprintOf(Object.values(files.components)),
+    fingerprint: await fingerprintOf(Object.values(files.components), { textLength, masksPadding }),
     transformer: networkOf(transformer, parseTransformerConfig),
     ...(experts && { experts }),
     autoencoder,
@@ -77,8 +81,9 @@ export async function loadModel(nameOrFolder = 'nano', settings: Settings = read
     },
     tokenizer: await openTokenizer(tokens.folder),
     scheduler: parseSchedulerConfig(schedule.config, join(schedule.folder, 'scheduler_config.json')),
-    textLength: card.textLength,
-    defaults: card.defaults,
+    textLength,
+    masksPadding,
+    defaults,
   };
   checkFit(model);
   return model;

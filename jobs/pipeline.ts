@@ -6,7 +6,7 @@ import { type Autoencoder, openAutoencoder } from '../compressor/open-autoencode
 import { type ClipSize, latentShape } from '../compressor/sizes.ts';
 import { denormalizeLatents } from '../compressor/statistics.ts';
 import { folderStateCache } from '../conditioning/state-cache.ts';
-import { openTextEncoder, type PromptEncoder } from '../conditioning/text-states.ts';
+import { openTextEncoder, type PromptEncoder, wordMask } from '../conditioning/text-states.ts';
 import { type Condition, type Denoiser, type DenoiserOptions, openDenoiser } from '../dit/denoiser.ts';
 import { expertsByNoise, guidedVelocity, type Velocity } from '../dit/guidance.ts';
 import { tokenCount, tokenGrid } from '../dit/patchify.ts';
@@ -66,8 +66,8 @@ export class Pipeline {
   /** Text states of both prompts. UMT5, of up to 11 GB, is closed before the transformer opens. */
   async conditions({ prompt, negativePrompt }: Render): Promise<PromptConditions> {
     const { textLength, textEncoder, name } = this.model;
-    const positive = { text: await this.#text.encode(prompt, textLength) };
-    const negative = { text: await this.#text.encode(negativePrompt, textLength) };
+    const positive = await this.#condition(prompt);
+    const negative = await this.#condition(negativePrompt);
     if (textEncoder.kind === 'umt5') await this.#text.release();
     const unknown = this.#text.unknownWords(prompt);
     const notices = [
@@ -77,6 +77,11 @@ export class Pipeline {
         : []),
     ];
     return { positive, negative, notices };
+  }
+
+  async #condition(prompt: string): Promise<Condition> {
+    const text = await this.#text.encode(prompt, this.model.textLength);
+    return this.model.masksPadding ? { text, textMask: wordMask(text) } : { text };
   }
 
   /** Opens the transformer for a clip's shape and follows the prompt with guidance. */

@@ -124,6 +124,7 @@ async function writeIndex(model: string): Promise<void> {
     sampler: 'euler',
     shift: 1,
     max_sequence_length: maxTextLength,
+    mask_text_padding: true,
   };
   await mkdir(join(model, 'scheduler'), { recursive: true });
   await writeJsonFile(join(model, 'model_index.json'), index, { overwrite: true });

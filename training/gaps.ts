@@ -59,11 +59,11 @@ export async function captionGaps(
     };
     for (const change of ['right', ...changes] as const) {
       const shown = change === 'right' ? scenes : scenes.map((scene) => changed(scene, change, recipe));
-      const text = await states(shown.map((scene) => caption(scene, scene.seed, 'plain')));
+      const words = await states(shown.map((scene) => caption(scene, scene.seed, 'plain')));
       for (const level of levels) {
         const sigmaShape = perFrame ? [batch.batch, shape[2]!] : [batch.batch];
         const sigma = tensor(new Float32Array(sizeOf(sigmaShape)).fill(level), sigmaShape);
-        const results = await session.run({ ...fixed, text, sigma });
+        const results = await session.run({ ...fixed, ...words, sigma });
         const total = floats(results['perSample']!).reduce((a, b) => a + b, 0);
         const key = `${change}@${level}`;
         sums.set(key, (sums.get(key) ?? 0) + total / count);

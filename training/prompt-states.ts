@@ -2,6 +2,7 @@
 // as the sampling path has them (conditioning/text-states.ts).
 import { clipTextStates } from '../conditioning/clip-text.ts';
 import type { ClipTextConfig } from '../conditioning/clip-text.ts';
+import { wordMask } from '../conditioning/text-states.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import { parameterScope } from '../graph/parameters.ts';
@@ -12,8 +13,8 @@ import type { Tensor } from '../graph/tensor.ts';
 import type { Weights } from '../graph/weights.ts';
 import { maxTextLength, tokenBatch, worldTokenizer } from './words.ts';
 
-/** Text states [B,maxTextLength,D] of captions. */
-export type PromptStates = (texts: readonly string[]) => Promise<Tensor>;
+/** Text states [B,maxTextLength,D] of captions and the mask [B,maxTextLength] of their words. */
+export type PromptStates = (texts: readonly string[]) => Promise<{ readonly text: Tensor; readonly textMask: Tensor }>;
 
 export function promptStates(config: ClipTextConfig, weights: Weights): PromptStates {
   const tokenizer = worldTokenizer();
@@ -35,6 +36,6 @@ export function promptStates(config: ClipTextConfig, weights: Weights): PromptSt
     lengths.forEach((length, row) => {
       states.fill(0, (row * maxTextLength + length) * width, (row + 1) * maxTextLength * width);
     });
-    return results['states']!;
+    return { text: results['states']!, textMask: wordMask(results['states']!) };
   };
 }

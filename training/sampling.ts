@@ -47,7 +47,7 @@ export async function* sampleClips(
     ...model.transformer,
     shape: [channels, ...grid],
     timesteps: 1,
-    like: { text: empty },
+    like: empty,
     batch: 2,
   });
   const latentsIn = input('latents', shape);
@@ -57,8 +57,8 @@ export async function* sampleClips(
   try {
     for (const [i, prompt] of prompts.entries()) {
       const velocity = guidedVelocity(denoiser, {
-        positive: { text: await model.states([prompt]) },
-        negative: { text: empty },
+        positive: await model.states([prompt]),
+        negative: empty,
         scale: guidance,
       });
       const latents = await sampleLatents({

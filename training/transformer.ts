@@ -68,6 +68,7 @@ export function transformerLoss(recipe: TransformerRecipe, autoencoder: Autoenco
     noise: input('noise', shape),
     sigma: input('sigma', perFrame ? [batch, frames] : [batch]),
     text: input('text', [batch, maxTextLength, recipe.config.textDim]),
+    textMask: input('textMask', [batch, maxTextLength]),
     weights: input('weights', [batch, 1, ...shape.slice(2)]),
   });
   return { scope, graph, shape, perFrame };
@@ -115,7 +116,7 @@ export function transformerTask(
         sigma: perFrame
           ? tensor(sigmasOfFrames(sigmas, given, frames), [bucket.batch, frames])
           : tensor(sigmas, [bucket.batch]),
-        text: await states(scenes.map((scene) => drawCaption(scene, recipe, random))),
+        ...(await states(scenes.map((scene) => drawCaption(scene, recipe, random)))),
         weights: stacked(
           scenes.map((scene) => actorWeights(scene, bucket, autoencoder, recipe.actorWeight)),
           [bucket.batch, 1, ...shape.slice(2)],
