@@ -12,8 +12,9 @@ import type { Render } from './resolve-request.ts';
 const BYTES = 4;
 /** Copies of the tokens alive at once in a block: residual, norm, queries, keys, values, result and a spare. */
 const TOKEN_COPIES = 8;
-/** Feature maps alive at once at full size in the decoder. */
-const FEATURE_COPIES = 6;
+/** Feature maps of full size alive at once in the decoder. About 60 were measured on nano; half of that is counted, as a
+ * render that is refused without need is worse than one that swaps. */
+const FEATURE_COPIES = 30;
 
 type Size = Pick<Render, 'width' | 'height' | 'frames'>;
 

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { checkMemory, estimateMemory } from '../../jobs/memory.ts';
+import { loadModel, type Model } from '../../jobs/model.ts';
+import { parseRequest } from '../../jobs/request.ts';
+import { resolveRequest } from '../../jobs/resolve-request.ts';
+import { settingsIn, sharedScratch } from './scratch.ts';
+import { writeTinyModel } from './tiny-model.ts';
+
+const folder = await sharedScratch();
+let model: Model;
+beforeAll(async () => {
+  model = await loadModel(await writeTinyModel(join(folder, 'tiny')), settingsIn(folder));
+});
+
+const renderOf = (width: number, height: number, frames: number) =>
+  resolveRequest(parseRequest({ prompt: 'a', width, height, frames }), model)[0]!;
+
+describe('checkMemory', () => {
+  it('grows with the picture and, through the tokens, with the length', () => {
+    const small = estimateMemory(model, { width: 64, height: 64, frames: 17 });
+    expect(estimateMemory(model, { width: 128, height: 128, frames: 17 })).toBe(4 * small);
+    expect(estimateMemory(model, { width: 64, height: 64, frames: 4001 })).toBeGreaterThan(2 * small);
+  });
+
+  it('lets pass what fits', () => {
+    expect(() => checkMemory(model, renderOf(128, 128, 17), 4e9)).not.toThrow();
+  });
+
+  it('names something smaller of the same proportions that does fit', () => {
+    const refuse = () => checkMemory(model, renderOf(8192, 4096, 10001), 4e9);
+    expect(refuse).toThrow(/8192x4096 with 10001 frames needs about \d+ GB of memory; this machine has 4\.0 GB\./);
+    const [, width, height, frames] = /About (\d+)x(\d+) with (\d+) frames would fit/
+      .exec(messageOf(refuse))!
+      .map(Number);
+    expect(() => checkMemory(model, renderOf(width!, height!, frames!), 4e9)).not.toThrow();
+    expect(width! / height!).toBeCloseTo(2, 1);
+  });
+
+  it('says so when nothing would fit', () => {
+    expect(() => checkMemory(model, renderOf(64, 64, 17), 1000)).toThrow('Use a smaller model.');
+  });
+});
+
+function messageOf(work: () => void): string {
+  try {
+    work();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return '';
+}
