@@ -54,7 +54,7 @@ export type { Scheduler, SchedulerState } from './dit/scheduler.ts';
 export { flowMatchingLoss } from './dit/loss.ts';
 
 // Conditioning: words and pictures -> states.
-export { openTextEncoder, parseTextEncoderConfig } from './conditioning/text-states.ts';
+export { openTextEncoder, parseTextEncoderConfig, wordMask } from './conditioning/text-states.ts';
 export type { PromptEncoder, TextEncoderSource } from './conditioning/text-states.ts';
 export { openTokenizer } from './conditioning/tokenizer.ts';
 export type { TextTokenizer } from './conditioning/tokenizer.ts';

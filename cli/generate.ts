@@ -62,8 +62,10 @@ function print(result: GenerateResult, json: boolean): void {
     return;
   }
   for (const clip of clips) {
-    const { path, size, frames, fps, sizeBytes, seed } = clip;
-    console.log(`${path}  ${size}, ${frames} frames at ${fps} fps, ${bytes(sizeBytes)}, seed ${seed}`);
+    const { path, size, frames, fps, sizeBytes, seed, clip: number } = clip;
+    console.log(
+      `${path}  ${size}, ${frames} frames at ${fps} fps, ${bytes(sizeBytes)}, seed ${seed}${number > 0 ? ` clip ${number}` : ''}`,
+    );
   }
   console.log(`${clips.length === 1 ? 'Took' : `${clips.length} clips took`} ${seconds(total)}.`);
 }

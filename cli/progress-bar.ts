@@ -18,7 +18,7 @@ export function progressDisplay(stream: NodeJS.WriteStream = process.stderr): Pr
     return { progress: () => undefined, note: (text) => void stream.write(`note: ${text}\n`), stop: () => undefined };
   }
   const options: Options = {
-    format: '{stage} {bar} {of}{left}',
+    format: '{stage} {bar} {text}',
     stream,
     hideCursor: true,
     clearOnComplete: true,
@@ -28,7 +28,7 @@ export function progressDisplay(stream: NodeJS.WriteStream = process.stderr): Pr
     gracefulExit: false, // Ctrl-C has its own meaning
   };
   const bar = new SingleBar(options);
-  bar.start(1, 0, { stage: words.load.padEnd(8), of: '', left: '' });
+  bar.start(1, 0, { stage: words.load.padEnd(8), text: '' });
   return {
     progress: (progress) => {
       bar.setTotal(Math.max(1, progress.clips * Math.max(1, progress.steps)));
@@ -45,10 +45,10 @@ function doneOf({ stage, clip, step, steps }: Progress): number {
 }
 
 function texts({ stage, clip, clips, step, steps, remainingSeconds }: Progress) {
-  const which = clips > 1 ? `clip ${clip}/${clips} ` : '';
-  return {
-    stage: words[stage].padEnd(8),
-    of: `${which}${stage === 'steps' || stage === 'decode' ? `${step}/${steps}` : ''}`,
-    left: remainingSeconds === undefined ? '' : `, ${seconds(remainingSeconds)} left`,
-  };
+  const parts = [
+    clips > 1 ? `clip ${clip}/${clips}` : '',
+    stage === 'steps' || stage === 'decode' ? `${step}/${steps}` : '',
+    remainingSeconds === undefined || remainingSeconds < 0.05 ? '' : `${seconds(remainingSeconds)} left`,
+  ];
+  return { stage: words[stage].padEnd(8), text: parts.filter((part) => part !== '').join(', ') };
 }

@@ -6,10 +6,13 @@ const model = await tessera.loadModel(name);
 const engine = tessera.localEngine();
 const { width, height, frames, fps, steps, guidance } = model.defaults;
 
-// Words -> states [1,L,D].
+// Words -> states [1,L,D], with or without the padding behind them.
 const encoder = tessera.openTextEncoder(engine, { ...model.textEncoder, tokenizer: model.tokenizer });
-const positive = { text: await encoder.encode('a red car drives left in a city', model.textLength) };
-const negative = { text: await encoder.encode('', model.textLength) };
+const condition = async (prompt: string): Promise<tessera.Condition> => {
+  const text = await encoder.encode(prompt, model.textLength);
+  return model.masksPadding ? { text, textMask: tessera.wordMask(text) } : { text };
+};
+const [positive, negative] = [await condition('a red car drives left in a city'), await condition('')];
 
 // Noise -> latents [C,T,H,W], along the velocity that the transformer believes in.
 const shape = tessera.latentShape(model.autoencoder.config, { width, height, frames }).slice(1);

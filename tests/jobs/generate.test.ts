@@ -154,6 +154,15 @@ describe('generate', () => {
     ]);
   });
 
+  it('hides padding where the model says so', async () => {
+    const models = join(await scratch(), 'models');
+    await writeTinyModel(join(models, 'tiny'), { masksPadding: true });
+    const hidden = await render({}, { settings: { ...settings, modelFolders: [models] } });
+    const seen = await render({});
+    expect(hidden.model.fingerprint).not.toBe(seen.model.fingerprint);
+    expect(hidden.clips[0]!.sizeBytes).not.toBe(seen.clips[0]!.sizeBytes);
+  });
+
   it('hands over from one expert to the other at the boundary', async () => {
     const models = join(await scratch(), 'models');
     const own = { ...settings, modelFolders: [models] };

@@ -85,13 +85,16 @@ export interface TinyOptions {
   readonly seed?: number;
   /** A second transformer that takes over below this noise level, as in Wan 2.2 A14B. */
   readonly boundary?: number;
+  /** Whether padding behind the text is hidden, as in nano. */
+  readonly masksPadding?: boolean;
 }
 
 /** Writes the model into a folder, which is made. */
-export async function writeTinyModel(folder: string, { seed = 1, boundary }: TinyOptions = {}): Promise<string> {
+export async function writeTinyModel(folder: string, options: TinyOptions = {}): Promise<string> {
+  const { seed = 1, boundary, masksPadding = false } = options;
   const experts = { boundary_ratio: boundary, transformer_2: index.transformer };
   await writeJson(join(folder, 'model_index.json'), boundary === undefined ? index : { ...index, ...experts });
-  await writeJson(join(folder, 'tessera.json'), card);
+  await writeJson(join(folder, 'tessera.json'), { ...card, mask_text_padding: masksPadding });
   await writeJson(join(folder, 'scheduler', 'scheduler_config.json'), scheduler);
   await writeJson(join(folder, 'tokenizer', 'tokenizer.json'), tokenizer.tokenizer);
   await writeJson(join(folder, 'tokenizer', 'tokenizer_config.json'), tokenizer.config);
