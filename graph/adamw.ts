@@ -60,7 +60,7 @@ export function flatLayout(specs: readonly ParameterSpec[]): FlatLayout {
 /** One view per parameter, by name with an optional prefix. */
 export function views(layout: FlatLayout, flat: Float32Array, prefix = ''): Record<string, Tensor> {
   const entries = layout.specs.map((spec, i): [string, Tensor] => {
-    const data = flat.subarray(layout.offsets[i]!, layout.offsets[i]! + sizeOf(spec.shape));
+    const data = flat.subarray(layout.offsets[i], layout.offsets[i]! + sizeOf(spec.shape));
     return [prefix + spec.name, { dtype: 'float32', shape: spec.shape, data }];
   });
   return Object.fromEntries(entries);
@@ -92,7 +92,7 @@ function normal(random: () => number): number {
 export function initialState(layout: FlatLayout, random: () => number): AdamState {
   const parameters = new Float32Array(layout.size);
   layout.specs.forEach((spec, i) => {
-    fill(parameters.subarray(layout.offsets[i]!, layout.offsets[i]! + sizeOf(spec.shape)), spec, random);
+    fill(parameters.subarray(layout.offsets[i], layout.offsets[i]! + sizeOf(spec.shape)), spec, random);
   });
   return {
     layout,
