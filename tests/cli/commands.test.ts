@@ -14,7 +14,7 @@ beforeAll(async () => {
   await writeFile(weights, (await readFile(weights)).subarray(0, -4));
 });
 
-describe('tessera', { timeout: 180_000 }, () => {
+describe('tessera', () => {
   it.each([
     ['--help'],
     ['generate', '--help'],
@@ -40,7 +40,7 @@ describe('tessera', { timeout: 180_000 }, () => {
   });
 });
 
-describe('tessera models', { timeout: 180_000 }, () => {
+describe('tessera models', () => {
   it('lists what is there, and its health', async () => {
     const { code, stdout } = await tessera(folder, ['models', 'ls', '--json']);
     const models = JSON.parse(stdout) as { name: string; ok: boolean }[];
@@ -61,7 +61,7 @@ describe('tessera models', { timeout: 180_000 }, () => {
   });
 });
 
-describe('tessera doctor', { timeout: 180_000 }, () => {
+describe('tessera doctor', () => {
   it('reports every part and what to do about damage', async () => {
     const { code, stdout } = await tessera(folder, ['doctor', '--json']);
     const findings = JSON.parse(stdout) as { name: string; status: string; advice?: string }[];
@@ -87,7 +87,7 @@ describe('tessera doctor', { timeout: 180_000 }, () => {
   });
 });
 
-describe('tessera train and eval', { timeout: 180_000 }, () => {
+describe('tessera train and eval', () => {
   it.each([
     [['train', 'vae'], "required option '--steps <n>' not specified"],
     [['train', 'vae', '--steps', 'many'], 'steps (=many) must be a whole number above 0.'],
