@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { join } from 'node:path';
 import { InvalidRequestError } from '../jobs/errors.ts';
+import { packageFolder } from '../jobs/package-folder.ts';
 import type { TrainedPart, TrainRequest } from '../training/train.ts';
 import { seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
@@ -15,8 +16,7 @@ Examples:
   $ tessera train vae --stage clips --steps 20000
   $ tessera train clip --steps 3000
   $ tessera train dit --stage gate --steps 2000 --decay 0
-  $ tessera train dit --stage wide --steps 40000
-  $ tessera generate "a cat jumps" --model .tessera/nano`;
+  $ tessera train dit --stage wide --steps 40000 --model ./my-nano`;
 
 const parts: Readonly<Record<TrainedPart, string>> = {
   vae: 'the autoencoder, from clips of the world',
@@ -43,7 +43,7 @@ export function trainCommand(): Command {
       .description(`train ${what}`)
       .requiredOption('--steps <n>', 'updates in all, those of earlier sessions included')
       .option('--run <folder>', `folder of the run (default .tessera/runs/${part})`)
-      .option('--model <folder>', 'model folder to write the part to (default .tessera/nano)')
+      .option('--model <folder>', 'model folder to write the part to (default models/nano of the package)')
       .option('--learning-rate <x>', "the optimiser's, after the warm-up")
       .option('--decay <x>', 'share of the steps, at the end, over which the learning rate falls; 0 to 1')
       .option('--json', 'print the result as JSON')
@@ -74,7 +74,7 @@ function parse(part: TrainedPart, options: Options): TrainRequest {
     part,
     steps: number('steps', options.steps, (n) => Number.isInteger(n) && n > 0, 'a whole number above 0'),
     run: options.run ?? join('.tessera', 'runs', part),
-    model: options.model ?? join('.tessera', 'nano'),
+    model: options.model ?? join(packageFolder, 'models', 'nano'),
     ...(learningRate !== undefined && {
       learningRate: number('learning-rate', learningRate, (n) => n > 0 && n < 1, 'a number between 0 and 1'),
     }),

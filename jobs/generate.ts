@@ -62,13 +62,11 @@ export async function generate(request: GenerateRequest, options: GenerateOption
   const renders = resolveRequest(parsed, model);
   checkMemory(model, renders[0]!);
   const outputs = await planOutputs(parsed, renders);
-  const looking = findFfmpeg(settings); // while the engine starts
-  looking.catch(() => undefined); // awaited below
+  const tools = await clock.time('load', () => findFfmpeg(settings));
+  if (from) report.notices(differencesFrom(from, { model, tools }));
   const engine = await clock.time('load', () => startEngine(options.engine, settings));
   const pipeline = new Pipeline(model, engine.engine, settings.cacheFolder);
   try {
-    const tools = await clock.time('load', () => looking);
-    if (from) report.notices(differencesFrom(from, { model, tools }));
     report.stage('text');
     const prompts = await clock.time('text', () => pipeline.conditions(renders[0]!));
     report.notices(prompts.notices);

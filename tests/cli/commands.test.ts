@@ -86,21 +86,3 @@ describe('tessera doctor', () => {
     expect((await tessera(folder, ['doctor'], { TESSERA_THREADS: 'x' })).stdout).toContain('TESSERA_THREADS (=x)');
   });
 });
-
-describe('tessera train and eval', () => {
-  it.each([
-    [['train', 'vae'], "required option '--steps <n>' not specified"],
-    [['train', 'vae', '--steps', 'many'], 'steps (=many) must be a whole number above 0.'],
-    [['train', 'dit', '--steps', '1', '--stage', 'vast'], 'vast'],
-    [['train', 'clip', '--steps', '1', '--learning-rate', '2'], 'learning-rate (=2)'],
-    [['train', 'ears', '--steps', '1'], 'ears'],
-    [['eval', '--model', 'nothing'], 'there is no model of that name'],
-    [['eval', '--model', 'tiny', '--stage', 'vast'], 'stage (=vast) must be one of'],
-    [['eval', '--model', 'tiny', '--prompts', 'some'], 'prompts (=some)'],
-  ])('answers %j with exit code 2', async (args, words) => {
-    const { code, stderr } = await tessera(folder, args);
-    expect(stderr).toContain(words);
-    expect(stderr).not.toContain('    at ');
-    expect(code).toBe(2);
-  });
-});
