@@ -5,7 +5,6 @@ import { decode } from '../compressor/autoencoder.ts';
 import { type Autoencoder, openAutoencoder } from '../compressor/open-autoencoder.ts';
 import { type ClipSize, latentShape } from '../compressor/sizes.ts';
 import { denormalizeLatents } from '../compressor/statistics.ts';
-import { defaultTiling } from '../compressor/tiling.ts';
 import { folderStateCache } from '../conditioning/state-cache.ts';
 import { openTextEncoder, type PromptEncoder, wordMask } from '../conditioning/text-states.ts';
 import { type Condition, type Denoiser, type DenoiserOptions, openDenoiser } from '../dit/denoiser.ts';
@@ -17,7 +16,6 @@ import type { Engine } from '../graph/engine.ts';
 import { parameterScope } from '../graph/parameters.ts';
 import { tensor } from '../graph/tensor.ts';
 import { type Frames, tensorToFrames } from '../io/frames.ts';
-import { decodesInTiles } from './memory.ts';
 import type { Model } from './model.ts';
 import type { Render } from './resolve-request.ts';
 
@@ -44,7 +42,7 @@ export class Pipeline {
   readonly model: Model;
   readonly #engine: Engine;
   readonly #text: PromptEncoder;
-  readonly #autoencoders: { readonly whole: Autoencoder; readonly tiled: Autoencoder };
+  readonly #autoencoder: Autoencoder;
   #denoisers: { readonly key: string; readonly open: readonly Denoiser[]; readonly flops: number } | undefined;
 
   /** Opens nothing yet. @param cacheFolder where text states are kept for other processes; in memory if left out */
@@ -57,10 +55,7 @@ export class Pipeline {
       tokenizer: model.tokenizer,
       ...(cache && { cache }),
     });
-    this.#autoencoders = {
-      whole: openAutoencoder(engine, model.autoencoder),
-      tiled: openAutoencoder(engine, { ...model.autoencoder, tiling: defaultTiling }),
-    };
+    this.#autoencoder = openAutoencoder(engine, model.autoencoder);
   }
 
   /** Latents of a clip without the batch: [C,T,H,W]. */
@@ -102,13 +97,11 @@ export class Pipeline {
   /** Latents [C*T*H*W] as the sampler leaves them to frames, in pieces as they are ready. */
   async *frames(render: Render, latents: Float32Array): AsyncGenerator<Frames> {
     const shaped = tensor(latents, [1, ...this.latentShape(render)]);
-    const { config } = this.model.autoencoder;
-    const autoencoder = this.#autoencoders[decodesInTiles(config, render) ? 'tiled' : 'whole'];
-    const z = denormalizeLatents(config, shaped);
+    const z = denormalizeLatents(this.model.autoencoder.config, shaped);
     if (render.width * render.height * render.frames <= PIXELS_AT_ONCE) {
-      yield tensorToFrames(await autoencoder.decode(z));
+      yield tensorToFrames(await this.#autoencoder.decode(z));
     } else {
-      for await (const piece of autoencoder.decodeStream(z)) yield tensorToFrames(piece);
+      for await (const piece of this.#autoencoder.decodeStream(z)) yield tensorToFrames(piece);
     }
   }
 
@@ -122,7 +115,7 @@ export class Pipeline {
   /** Releases all graphs; the engine stays open. */
   async close(): Promise<void> {
     await this.#text.release();
-    await Promise.all(Object.values(this.#autoencoders).map((autoencoder) => autoencoder.close()));
+    await this.#autoencoder.close();
     await this.#closeDenoisers();
   }
 
