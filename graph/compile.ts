@@ -1,6 +1,5 @@
 // From nodes to an ONNX model. Parameters become initializers that point into their .safetensors file (nothing is copied),
 // small inline tensors, or, for training, graph inputs. Names are counted in topological order, so equal graphs give equal bytes.
-import * as build from './build.ts';
 import { ModelFileError, ShapeError } from './errors.ts';
 import { topologicalOrder } from './node.ts';
 import type { Node } from './node.ts';
@@ -70,7 +69,6 @@ class ModelWriter implements Emitter {
   readonly initializers: OnnxTensorProto[] = [];
   mappedBytes = 0;
   readonly #shared = new Map<string, string>();
-  readonly #written = new Map<string, string>();
   readonly #claimed = new Set<string>();
 
   /** Inputs, parameters and outputs have names of their own in one model. */
@@ -80,13 +78,8 @@ class ModelWriter implements Emitter {
     this.#claimed.add(name);
   }
 
-  /** Equal expressions are written once: every op here gives the same values for the same inputs. */
   node(opType: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}, domain = ''): string {
-    const key = JSON.stringify([domain, opType, inputs, attributes]);
-    const known = this.#written.get(key);
-    if (known !== undefined) return known;
     const name = `%${this.nodes.length}`;
-    this.#written.set(key, name);
     const attribute = Object.entries(attributes).map(([key, value]) => attributeProto(key, value));
     this.nodes.push({ name, op_type: opType, domain, input: inputs, output: [name], attribute });
     return name;
@@ -125,59 +118,37 @@ class ModelWriter implements Emitter {
   }
 }
 
-/** Writes nodes into one model and counts what they cost. */
-class GraphWriter {
-  readonly writer = new ModelWriter();
-  readonly inputs: ValueInfo[] = [];
-  readonly names = new Map<Node, string>();
-  readonly #weights: CompileRequest['weights'];
-  flops = 0;
-
-  constructor(weights: CompileRequest['weights']) {
-    this.#weights = weights;
-  }
-
-  /** Writes what `node` needs and has not been written, and the node. */
-  write(node: Node): void {
-    for (const part of topologicalOrder([node], this.names)) {
-      const composed = this.#weights === 'inputs' ? definitionOf(part.op).composed?.(part, build) : undefined;
-      if (composed === undefined) this.names.set(part, this.#leaf(part) ?? this.#op(part));
-      else {
-        this.write(composed);
-        this.names.set(part, this.names.get(composed)!);
-      }
-    }
-  }
-
-  #op(node: Node): string {
-    const definition = definitionOf(node.op);
-    const before = this.writer.nodes.length;
-    const from = node.inputs.map((part) => this.names.get(part)!);
-    const name = definition.onnx(this.writer, from, node);
-    if (this.writer.nodes.length > before) this.flops += definition.flops?.(node) ?? 0;
+function writeLeaf(
+  node: Node,
+  weights: CompileRequest['weights'],
+  inputs: ValueInfo[],
+  writer: ModelWriter,
+): string | undefined {
+  if (node.op !== 'input' && node.op !== 'parameter') return undefined;
+  const { name } = node.attributes as { readonly name: string };
+  writer.claim(name);
+  if (node.op === 'input' || weights === 'inputs') {
+    inputs.push({ name, dtype: node.dtype, shape: node.shape });
     return name;
   }
-
-  #leaf(node: Node): string | undefined {
-    if (node.op !== 'input' && node.op !== 'parameter') return undefined;
-    const { name } = node.attributes as { readonly name: string };
-    this.writer.claim(name);
-    if (node.op === 'input' || this.#weights === 'inputs') {
-      this.inputs.push({ name, dtype: node.dtype, shape: node.shape });
-      return name;
-    }
-    const source = this.#weights(name);
-    if (source === undefined)
-      throw new ModelFileError(`The weights have no tensor ${name} ${show(node.shape)}, which the config asks for.`);
-    return this.writer.parameter(name, node.shape, source);
-  }
+  const source = weights(name);
+  if (source === undefined)
+    throw new ModelFileError(`The weights have no tensor ${name} ${show(node.shape)}, which the config asks for.`);
+  return writer.parameter(name, node.shape, source);
 }
 
 /** The ONNX model that computes `outputs`. Throws ModelFileError when a weight is missing or has another shape. */
 export function compile({ outputs, weights }: CompileRequest): CompiledGraph {
-  const graph = new GraphWriter(weights);
-  const { writer, inputs, names } = graph;
-  for (const node of Object.values(outputs)) graph.write(node);
+  const writer = new ModelWriter();
+  const inputs: ValueInfo[] = [];
+  const names = new Map<Node, string>();
+  let flops = 0;
+  for (const node of topologicalOrder(Object.values(outputs))) {
+    const definition = definitionOf(node.op);
+    const from = node.inputs.map((part) => names.get(part)!);
+    names.set(node, writeLeaf(node, weights, inputs, writer) ?? definition.onnx(writer, from, node));
+    flops += definition.flops?.(node) ?? 0;
+  }
   const results = Object.entries(outputs).map(([name, node]) => {
     writer.claim(name);
     writer.nodes.push({
@@ -197,5 +168,5 @@ export function compile({ outputs, weights }: CompileRequest): CompiledGraph {
     input: inputs.map(valueInfo),
     output: results.map(valueInfo),
   });
-  return { bytes, inputs, outputs: results, flops: graph.flops, mappedBytes: writer.mappedBytes };
+  return { bytes, inputs, outputs: results, flops, mappedBytes: writer.mappedBytes };
 }
