@@ -43,10 +43,8 @@ function inputGradient({ node, grad, inputs, build: b }: GradientContext<'conv'>
     const end = g.shape[axis]! - Math.max(0, -after[i]!);
     return b.slice(g, axis, start, end);
   }, spaced);
-  const swapped = b.transpose(weight, [1, 0, ...axes]); // [C,O,*K]
-  // Reversing the flattened kernel reverses each of its axes, in half the time.
-  const reversed = b.flip(b.reshape(swapped, [...swapped.shape.slice(0, 2), -1]), [2]);
-  const flipped = sizeOf(kernel) === 1 ? swapped : b.reshape(reversed, swapped.shape);
+  const swapped = b.transpose(weight, [1, 0, ...axes]);
+  const flipped = sizeOf(kernel) === 1 ? swapped : b.flip(swapped, axes);
   return b.conv(cut, flipped, {
     padBefore: before.map((n) => Math.max(0, n)),
     padAfter: after.map((n) => Math.max(0, n)),
