@@ -11,7 +11,7 @@ import { start, tessera } from './program.ts';
 const folder = await sharedScratch();
 beforeAll(() => writeTinyModel(join(folder, 'models', 'tiny')));
 
-const LONG = 600;
+const LONG = 1000;
 const waitFor = async (condition: () => Promise<boolean>): Promise<void> => {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
 };
@@ -144,7 +144,20 @@ describe('tessera generate', () => {
   });
 
   it('stops on Ctrl-C after the step, and goes on from there to the same bytes', { timeout: 240_000 }, async () => {
-    const request = ['generate', 'a penguin', '--model', 'tiny', '--steps', String(LONG)];
+    const request = [
+      'generate',
+      'a penguin',
+      '--model',
+      'tiny',
+      '--steps',
+      String(LONG),
+      '--frames',
+      '33',
+      '--width',
+      '96',
+      '--height',
+      '96',
+    ];
     const running = start(folder, [...request, '-o', 'long.mp4']);
     await waitFor(hasSaved);
     running.process.kill('SIGINT');
