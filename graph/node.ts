@@ -41,7 +41,7 @@ export interface OpAttributes {
   logSoftmax: None;
   reshape: { readonly shape: Shape };
   transpose: { readonly perm: readonly number[] };
-  slice: { readonly axis: number; readonly start: number; readonly end: number; readonly step: number };
+  slice: { readonly starts: readonly number[]; readonly ends: readonly number[]; readonly steps: readonly number[] };
   flip: { readonly axes: readonly number[] };
   concat: { readonly axis: number };
   pad: { readonly before: readonly number[]; readonly after: readonly number[] };
@@ -74,19 +74,25 @@ export interface Node<K extends OpName = OpName> {
   readonly dtype: DType;
 }
 
-/** Nodes in an order in which every node stands after its inputs, each once. Iterative: graphs are thousands deep. */
-export function topologicalOrder(outputs: readonly Node[]): readonly Node[] {
+/**
+ * Nodes in an order in which every node stands after its inputs, each once; those in `done`, and what only they need, are left
+ * out. Iterative: graphs are thousands deep.
+ */
+export function topologicalOrder(
+  outputs: readonly Node[],
+  done: { has(node: Node): boolean } = new Set(),
+): readonly Node[] {
   const order: Node[] = [];
   const seen = new Set<Node>();
   const stack: { node: Node; next: number }[] = [];
   for (const output of outputs) {
-    if (!seen.has(output)) stack.push({ node: output, next: 0 });
+    if (!seen.has(output) && !done.has(output)) stack.push({ node: output, next: 0 });
     seen.add(output);
     while (stack.length > 0) {
       const top = stack[stack.length - 1]!;
       const child = top.node.inputs[top.next++];
       if (child === undefined) order.push(stack.pop()!.node);
-      else if (!seen.has(child)) {
+      else if (!seen.has(child) && !done.has(child)) {
         seen.add(child);
         stack.push({ node: child, next: 0 });
       }

@@ -14,7 +14,11 @@ export type Init =
   | { readonly kind: 'uniform'; readonly bound: number }
   | { readonly kind: 'constant'; readonly value: number }
   /** A 2D kernel inflated to a causal 3D one [O,C,K,*]: uniform in the last time slice, zero in those before (Carreira 2017). */
-  | { readonly kind: 'inflated'; readonly bound: number };
+  | { readonly kind: 'inflated'; readonly bound: number }
+  /** Of a kernel [O,C,...]: output o is input o mod C where the kernel's last position lies. */
+  | { readonly kind: 'identity' }
+  /** As identity, but for even outputs where the last position but one lies. */
+  | { readonly kind: 'alternating' };
 
 export interface ParameterSpec {
   readonly name: string;

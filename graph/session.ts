@@ -1,5 +1,6 @@
 // The only file that imports onnxruntime. A runtime session opens a compiled graph and runs it in this process;
 // `run` blocks the event loop for its whole length, so programs that must stay responsive use the child engine.
+import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import type { CompiledGraph } from './compile.ts';
 import { JobFailedError, ModelFileError, ShapeError } from './errors.ts';
@@ -7,7 +8,7 @@ import { sameShape, show } from './shape.ts';
 import type { DType, Tensor, TensorData } from './tensor.ts';
 
 export interface SessionOptions {
-  /** Threads of one product; default: all cores. */
+  /** Threads of one product (all cores that this process may use). */
   readonly threads?: number;
   /** Repack weights for speed (a private copy). Off keeps mapped weights mapped. Default: on below 256 MB of mapped weights. */
   readonly prepack?: boolean;
@@ -35,7 +36,8 @@ function ortOptions(graph: CompiledGraph, options: SessionOptions): ort.Inferenc
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4, // what it would print is in the error that it throws
     enableMemPattern: options.memoryPattern ?? true,
-    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    // Its own default counts one core less than there are on some virtual machines, which halves all speeds on two.
+    intraOpNumThreads: options.threads ?? availableParallelism(),
     extra: {
       session: {
         model_external_initializers_file_folder_path: '/',

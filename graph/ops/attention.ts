@@ -1,5 +1,6 @@
 // Scaled dot-product attention (Vaswani 2017) through onnxruntime's fused MultiHeadAttention, and rotary position
 // embedding (Su 2021). Both keep heads folded in the last axis: [B,N,heads*d].
+import type * as Build from '../build.ts';
 import { ShapeError } from '../errors.ts';
 import type { Node } from '../node.ts';
 import { broadcast, sameShape, show } from '../shape.ts';
@@ -7,21 +8,47 @@ import { sizeOf } from '../tensor.ts';
 import type { Definitions, GradientContext } from './definition.ts';
 import { sameType } from './elementwise.ts';
 
-/** Recomputes P = softmax(scale QKᵀ + bias), then dS = P (dP - rowsum(dO O)) per head, as FlashAttention's backward does. */
+type Attention = Node<'attention'>;
+
+/** [B,N,H*d] -> [B,H,N,d]. */
+const split = (x: Node, heads: number, b: typeof Build): Node =>
+  b.transpose(b.reshape(x, [x.shape[0]!, x.shape[1]!, heads, -1]), [0, 2, 1, 3]);
+
+/** P = softmax(scale QKᵀ + bias), [B,H,N,L]. */
+function probabilities({ inputs, attributes: { heads, scale } }: Attention, b: typeof Build): Node {
+  const [q, k, , bias] = inputs as [Node, Node, Node, Node | undefined];
+  const scores = b.matmul(split(q, heads, b), split(k, heads, b), { transB: true, alpha: scale });
+  return b.softmax(bias === undefined ? scores : b.add(scores, bias));
+}
+
+/** Above this many bytes of P, training recomputes it (as FlashAttention does) instead of keeping it for the gradient. */
+const keptProbabilities = 64 * 2 ** 20;
+
+function composedAttention(node: Attention, b: typeof Build): Node | undefined {
+  const p = probabilities(node, b);
+  if (4 * sizeOf(p.shape) > keptProbabilities) return undefined;
+  const merged = b.transpose(b.matmul(p, split(node.inputs[2]!, node.attributes.heads, b)), [0, 2, 1, 3]); // [B,N,H,d]
+  return b.reshape(merged, node.shape);
+}
+
+/**
+ * dS = P (dP - rowsum(dO O)) per head, as in FlashAttention's backward. Where P or dS has to be transposed in a product, the
+ * product is transposed instead: QᵀdS costs less than dSᵀQ, whose large operand would be repacked.
+ */
 function attentionGradient({ node, grad, inputs, build: b }: GradientContext<'attention'>): readonly Node[] {
   const [q, k, v, bias] = inputs as [Node, Node, Node, Node | undefined];
   const { heads, scale } = node.attributes;
-  const split = (x: Node) => b.transpose(b.reshape(x, [x.shape[0]!, x.shape[1]!, heads, -1]), [0, 2, 1, 3]); // [B,H,N,d]
-  const merge = (x: Node, like: Node) => b.reshape(b.transpose(x, [0, 2, 1, 3]), like.shape); // [B,N,H*d]
-  const [qh, kh, vh, gh, oh] = [split(q), split(k), split(v), split(grad), split(node)] as const;
-  const scores = b.matmul(qh, kh, { transB: true, alpha: scale }); // [B,H,N,L]
-  const p = b.softmax(bias === undefined ? scores : b.add(scores, bias));
-  const dp = b.matmul(gh, vh, { transB: true });
-  const ds = b.mul(p, b.sub(dp, b.sum(b.mul(gh, oh), [-1], { keepDims: true })));
-  const dq = merge(b.matmul(ds, kh, { alpha: scale }), q);
-  const dk = merge(b.matmul(ds, qh, { transA: true, alpha: scale }), k);
-  const dv = merge(b.matmul(p, gh, { transA: true }), v);
-  return bias === undefined ? [dq, dk, dv] : [dq, dk, dv, b.sumTo(ds, bias.shape)];
+  const byHead = (x: Node) => b.reshape(x, [x.shape[0]!, x.shape[1]!, heads, -1]); // [B,N,H,d]
+  const upright = (x: Node) => b.transpose(byHead(x), [0, 2, 3, 1]); // [B,H,d,N]
+  const p = probabilities(node, b);
+  const dp = b.matmul(split(grad, heads, b), split(v, heads, b), { transB: true });
+  const rowSums = b.transpose(b.sum(byHead(b.mul(grad, node)), [-1], { keepDims: true }), [0, 2, 1, 3]); // [B,H,N,1]
+  const ds = b.mul(p, b.sub(dp, rowSums));
+  const dq = b.transpose(b.matmul(ds, split(k, heads, b), { alpha: scale }), [0, 2, 1, 3]); // [B,N,H,d]
+  const dk = b.transpose(b.matmul(upright(q), ds, { alpha: scale }), [0, 3, 1, 2]); // [B,L,H,d]
+  const dv = b.transpose(b.matmul(upright(grad), p), [0, 3, 1, 2]); // [B,L,H,d]
+  const slopes = [b.reshape(dq, q.shape), b.reshape(dk, k.shape), b.reshape(dv, v.shape)];
+  return bias === undefined ? slopes : [...slopes, b.sumTo(ds, bias.shape)];
 }
 
 function attentionType(inputs: readonly Node[], heads: number) {
@@ -53,6 +80,7 @@ export const attentions: Definitions<'attention' | 'rope'> = {
       }
       return emit.node('MultiHeadAttention', padded, { num_heads: heads, scale: { float: scale } }, 'com.microsoft');
     },
+    composed: composedAttention,
     gradient: attentionGradient,
     flops: (node) => 4 * sizeOf(node.shape) * node.inputs[1]!.shape[1]!,
   },

@@ -38,6 +38,11 @@ export interface OpDefinition<K extends OpName> {
   readonly type: (inputs: readonly Node[], attributes: OpAttributes[K]) => Typed;
   /** Writes the op as ONNX and returns the name of its result. */
   readonly onnx: (emit: Emitter, inputs: readonly string[], node: Node<K>) => string;
+  /**
+   * The op built of others, for training graphs where that is better than its ONNX form: the gradient then finds the inner values
+   * computed already, because equal expressions are written once. Undefined where the ONNX form is better.
+   */
+  readonly composed?: (node: Node<K>, build: typeof Build) => Node | undefined;
   readonly gradient: GradientRule<K> | { readonly notDifferentiable: string };
   /** Floating point operations, two per multiply-add; absent where they are negligible. */
   readonly flops?: (node: Node<K>) => number;

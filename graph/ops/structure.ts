@@ -1,6 +1,6 @@
 // Ops that move values without arithmetic: reshape, transpose, slice, concat, pad, expand, rows by id, nearest upsampling.
 import { ShapeError } from '../errors.ts';
-import type { Node } from '../node.ts';
+import type { Node, OpAttributes } from '../node.ts';
 import { broadcast, inversePermutation, sameShape, show, withExtent } from '../shape.ts';
 import { sizeOf } from '../tensor.ts';
 import type { Definitions, GradientRule } from './definition.ts';
@@ -20,14 +20,25 @@ type Structure =
 
 /** Zeros between and around: the transpose of a strided slice. */
 const sliceGradient: GradientRule<'slice'> = ({ node, grad, inputs, build: b }) => {
-  const { axis, start, step } = node.attributes;
-  const { shape } = inputs[0]!;
-  const count = node.shape[axis]!;
-  const spaced = step === 1 ? grad : b.slice(b.spaceOut(grad, axis, step), axis, 0, (count - 1) * step + 1);
-  const before = shape.map((_, i) => (i === axis ? start : 0));
-  const after = shape.map((extent, i) => (i === axis ? extent - start - spaced.shape[axis]! : 0));
-  return [b.pad(spaced, before, after)];
+  const { starts, steps } = node.attributes;
+  const spaced = steps.reduce((g, step, axis) => {
+    const covered = (node.shape[axis]! - 1) * step + 1;
+    return step === 1 ? g : b.slice(b.spaceOut(g, axis, step), axis, 0, covered);
+  }, grad);
+  const after = inputs[0]!.shape.map((extent, axis) => extent - starts[axis]! - spaced.shape[axis]!);
+  return [b.pad(spaced, starts, after)];
 };
+
+function sliceType(inputs: readonly Node[], { starts, ends, steps }: OpAttributes['slice']) {
+  const { shape, dtype } = inputs[0]!;
+  shape.forEach((extent, axis) => {
+    const [start, end, step] = [starts[axis]!, ends[axis]!, steps[axis]!];
+    const whole = [start, end, step].every(Number.isInteger);
+    if (!whole || start < 0 || end > extent || end <= start || step < 1)
+      throw new ShapeError(`slice: ${start}:${end}:${step} of axis ${axis} is outside or empty in ${show(shape)}.`);
+  });
+  return { shape: shape.map((_, axis) => Math.ceil((ends[axis]! - starts[axis]!) / steps[axis]!)), dtype };
+}
 
 const concatGradient: GradientRule<'concat'> = ({ node, grad, inputs, build: b }) => {
   const { axis } = node.attributes;
@@ -82,15 +93,13 @@ export const structure: Definitions<Structure> = {
     gradient: ({ node, grad, build: b }) => [b.transpose(grad, inversePermutation(node.attributes.perm))],
   },
   slice: {
-    type: (inputs, { axis, start, end, step }) => {
-      const { shape, dtype } = inputs[0]!;
-      if (![start, end, step].every(Number.isInteger) || start < 0 || end > shape[axis]! || end <= start || step < 1) {
-        throw new ShapeError(`slice: ${start}:${end}:${step} of axis ${axis} is outside or empty in ${show(shape)}.`);
-      }
-      return { shape: withExtent(shape, axis, Math.ceil((end - start) / step)), dtype };
+    type: sliceType,
+    onnx: (emit, [x], { attributes: { starts, ends, steps }, inputs }) => {
+      const whole = (axis: number) => starts[axis] === 0 && ends[axis] === inputs[0]!.shape[axis] && steps[axis] === 1;
+      const axes = starts.map((_, axis) => axis).filter((axis) => !whole(axis));
+      const of = (values: readonly number[]) => emit.ints(axes.map((axis) => values[axis]!));
+      return emit.node('Slice', [x!, of(starts), of(ends), emit.ints(axes), of(steps)]);
     },
-    onnx: (emit, [x], { attributes: { axis, start, end, step } }) =>
-      emit.node('Slice', [x!, emit.ints([start]), emit.ints([end]), emit.ints([axis]), emit.ints([step])]),
     gradient: sliceGradient,
   },
   flip: {

@@ -59,4 +59,20 @@ describe('AdamW', () => {
     const kernel = views(layout, initialState(layout, () => 0.75).parameters)['kernel']!.data;
     expect([...kernel]).toEqual([0, 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0, 0.5, 0.5]);
   });
+
+  it('starts an alternating kernel as the last position of odd outputs, the one before of even ones', () => {
+    const layout = flatLayout([spec('kernel', [2, 2, 3], { kind: 'alternating' })]);
+    const kernel = views(layout, initialState(layout, () => 0.75).parameters)['kernel']!.data;
+    expect([...kernel]).toEqual([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  });
+
+  it('starts an identity kernel as its last position, each input as often as there are outputs', () => {
+    const layout = flatLayout([spec('kernel', [4, 2, 3], { kind: 'identity' })]);
+    const kernel = views(layout, initialState(layout, () => 0.75).parameters)['kernel']!.data;
+    const [first, second] = [
+      [0, 0, 1, 0, 0, 0],
+      [0, 0, 0, 0, 0, 1],
+    ];
+    expect([...kernel]).toEqual([...first, ...second, ...first, ...second]);
+  });
 });

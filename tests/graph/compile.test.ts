@@ -3,14 +3,29 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { add, cast, constant, input, linear, matmul, mul, parameter, reshape, sum } from '../../graph/build.ts';
+import {
+  add,
+  attention,
+  cast,
+  constant,
+  exp,
+  gather,
+  input,
+  linear,
+  matmul,
+  mul,
+  parameter,
+  reshape,
+  sum,
+} from '../../graph/build.ts';
 import { compile } from '../../graph/compile.ts';
+import type { CompiledGraph } from '../../graph/compile.ts';
 import { fetched, localEngine } from '../../graph/engine.ts';
 import { ModelFileError, ShapeError } from '../../graph/errors.ts';
 import { gradients } from '../../graph/gradients.ts';
 import { topologicalOrder } from '../../graph/node.ts';
 import type { Node } from '../../graph/node.ts';
-import { floats, tensor, zeros } from '../../graph/tensor.ts';
+import { floats, int32Tensor, tensor, zeros } from '../../graph/tensor.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import { weightsFrom } from '../../graph/weights.ts';
 import type { Weights } from '../../graph/weights.ts';
@@ -25,6 +40,9 @@ async function run(outputs: Record<string, Node>, weights: Weights | 'inputs', f
   await session.release();
   return (name: string) => [...floats(fetched(results, name))];
 }
+
+const countOf = (op: string, { bytes }: CompiledGraph): number =>
+  Buffer.from(bytes).toString('latin1').split(op).length - 1;
 
 describe('the order of nodes', () => {
   test('has each once, after its inputs, on a diamond', () => {
@@ -98,6 +116,26 @@ describe('a compiled graph', () => {
     expect(() => compile({ outputs: outputs(), weights })).toThrow(/called x/);
   });
 
+  test('has equal expressions once, with one constant', () => {
+    const x = input('x', [2]);
+    const half = () => exp(mul(x, 0.5));
+    expect(countOf('Exp', compile({ outputs: { y: add(half(), half()) }, weights: 'inputs' }))).toBe(1);
+  });
+
+  test('of attention is fused to sample, and shares its weights with the gradient to train', () => {
+    const count = (length: number, weights: Weights | 'inputs') => {
+      const [q, k, v] = [4, length, length].map((n, i) => input(`x${i}`, [1, n, 8])) as [Node, Node, Node];
+      const y = attention(q, k, v, { heads: 2 });
+      const [slope] = weights === 'inputs' ? gradients(sum(y, [0, 1, 2]), [q]) : [q];
+      const graph = compile({ outputs: { y, slope: slope! }, weights });
+      return [countOf('MultiHeadAttention', graph), countOf('Softmax', graph)];
+    };
+    expect(count(6, () => undefined)).toEqual([1, 0]);
+    expect(count(6, 'inputs')).toEqual([0, 1]);
+    // Too many to keep: computed again for the gradient.
+    expect(count(2 ** 21 + 1, 'inputs')).toEqual([1, 1]);
+  });
+
   test('gives one node out under several names, and inputs as they are', async () => {
     const x = input('x', [2]);
     const result = await run({ a: x, b: x }, 'inputs', { x: tensor(Float32Array.of(1, 2), [2]) });
@@ -141,6 +179,35 @@ describe('weights', () => {
     const session = await engine.open(graph, { prepack: false });
     expect([...floats(fetched(await session.run(feeds), 'y'))]).toEqual([-1.5, 3]);
   });
+
+  test.each(['float16', 'bfloat16'] as const)(
+    'as large %s matrices and tables are widened when they are used',
+    async (dtype) => {
+      const edge = 256;
+      const one = dtype === 'float16' ? 0x3c00 : 0x3f80;
+      const eye = new Uint16Array(edge * edge);
+      for (let i = 0; i < edge; i++) eye[i * edge + i] = one;
+      const path = join(folder, `large ${dtype}.safetensors`);
+      await writeSafetensors(
+        path,
+        ['w', 'table'].map((name) => [name, { dtype, shape: [edge, edge], data: eye }]),
+      );
+      const { weights } = await openSafetensors(path);
+      const rows = gather(parameter('table', [edge, edge]), input('ids', [2], 'int32'));
+      const graph = compile({
+        outputs: { y: matmul(rows, parameter('w', [edge, edge]), { transB: true }) },
+        weights,
+        widen: 'late',
+      });
+      expect(graph).toMatchObject({ mappedBytes: 2 * edge * edge * 2, widenedBytes: 0 });
+      const session = await engine.open(graph, { prepack: false });
+      const y = floats(fetched(await session.run({ ids: int32Tensor(Int32Array.of(3, 7), [2]) }), 'y'));
+      expect([...y.keys()].filter((i) => y[i] !== 0)).toEqual([3, edge + 7]);
+      expect([y[3], y[edge + 7]]).toEqual([1, 1]);
+      const small = compile({ outputs: product(), weights: () => stored[dtype === 'float16' ? 1 : 2]! });
+      expect(small.widenedBytes).toBe(24);
+    },
+  );
 
   test('are read through a symbolic link, as hub caches have them', async () => {
     const [blob, link] = [join(folder, 'blob'), join(folder, 'link to.safetensors')];

@@ -69,21 +69,28 @@ async function byGraph(sample: Sample): Promise<Record<string, Tensor>> {
   }
 }
 
-/** The loss as a function of the inputs, summed in double precision. */
-async function openLoss(sample: Sample) {
+/** Value, and loss as a function of the inputs (summed in double precision), by the form in which graphs are sampled from. */
+async function openInference(sample: Sample) {
   const y = sample.graph(...leavesOf(sample));
-  const session = await openRuntimeSession(compile({ outputs: { y }, weights: 'inputs' }));
+  const given = feedsOf(sample);
+  const session = await openRuntimeSession(compile({ outputs: { y }, weights: (name) => given[name] }));
   const weights = lossWeights(y.shape).data;
+  const value = async () => floats((await session.run(given))['y']!);
   const loss = async (feeds: Record<string, Tensor>) =>
     floats((await session.run(feeds))['y']!).reduce((total, value, i) => total + value * weights[i]!, 0);
-  return { loss, release: () => session.release() };
+  return { value, loss, release: () => session.release() };
 }
 
+type Loss = Awaited<ReturnType<typeof openInference>>['loss'];
 const step = 1 / 64;
 
 /** (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h, the central difference of fourth order, for some elements of one input. */
-async function differences(sample: Sample, which: number, elements: readonly number[]): Promise<Float32Array> {
-  const { loss, release } = await openLoss(sample);
+async function differences(
+  sample: Sample,
+  loss: Loss,
+  which: number,
+  elements: readonly number[],
+): Promise<Float32Array> {
   const feeds = feedsOf(sample);
   const { shape, data } = feeds[`x${which}`]!;
   const slopes: number[] = [];
@@ -96,7 +103,6 @@ async function differences(sample: Sample, which: number, elements: readonly num
     const inner = (await at(step)) - (await at(-step));
     slopes.push((8 * inner - (await at(2 * step)) + (await at(-2 * step))) / (12 * step));
   }
-  await release();
   return Float32Array.from(slopes);
 }
 
@@ -136,10 +142,12 @@ describe.each(Object.entries(samples))('%s', (op, list: readonly Sample[]) => {
     const y = sample.graph(...leavesOf(sample));
     expect(y.op).toBe(op);
     const actual = await byGraph(sample);
+    const inference = await openInference(sample);
     const twin = byTwin(sample);
     expect(actual['y']!.shape).toEqual(y.shape);
     expectNear(floats(actual['y']!), twin.y, 2e-6);
-    if (op === 'parameter') return;
+    expectNear(await inference.value(), twin.y, 2e-6);
+    if (op === 'parameter') return inference.release();
     for (const which of wanted(sample)) {
       const slopes = floats(actual[`g${which}`]!);
       expect(actual[`g${which}`]!.shape).toEqual(sample.inputs[which]!.value.shape);
@@ -148,10 +156,11 @@ describe.each(Object.entries(samples))('%s', (op, list: readonly Sample[]) => {
       const elements = probes(slopes.length);
       expectNear(
         Float32Array.from(elements, (i) => slopes[i]!),
-        await differences(sample, which, elements),
+        await differences(sample, inference.loss, which, elements),
         2e-4,
       );
     }
+    await inference.release();
   });
 });
 
