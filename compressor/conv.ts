@@ -38,9 +38,9 @@ export function causalConv(at: Place, x: Node, name: string, outChannels: number
   return lookBack(at, x, name, { outChannels, edge: 3, init });
 }
 
-/** 3x1x1 convolution, causal as well. */
+/** 3x1x1 convolution, causal as well. Starts by repeating its frame, so that what was learned from pictures holds for clips. */
 export function causalTimeConv(at: Place, x: Node, name: string, outChannels: number): Node {
-  return lookBack(at, x, name, { outChannels, edge: 1, init: undefined });
+  return lookBack(at, x, name, { outChannels, edge: 1, init: { kind: 'identity' } });
 }
 
 interface LookBack {

@@ -45,17 +45,23 @@ export function autoencoderLoss(
   const moments = encode(p, config, video);
   const latents = add(moments.mean, mul(exp(mul(moments.logvar, 0.5)), noise));
   const reconstruction = decode(p, config, latents);
+  const { loss, parts } = reconstructionLoss(reconstruction, video, weights);
+  const kl = divergence(moments);
+  return { loss: add(loss, mul(kl, weights.kl)), parts: { ...parts, kl }, reconstruction, moments };
+}
+
+/** absolute + squared·MSE + edges·edgeLoss between two clips [B,3,T,H,W]. */
+export function reconstructionLoss(
+  reconstruction: Node,
+  video: Node,
+  weights: Pick<LossWeights, 'squared' | 'edges'>,
+): Pick<AutoencoderLoss, 'loss'> & { readonly parts: Omit<AutoencoderLoss['parts'], 'kl'> } {
   const error = sub(reconstruction, video);
-  const parts = {
-    absolute: overall(abs(error)),
-    squared: overall(square(error)),
-    kl: divergence(moments),
-    edges: edgeError(error),
-  };
-  const weighted = (['kl', 'squared', 'edges'] as const)
+  const parts = { absolute: overall(abs(error)), squared: overall(square(error)), edges: edgeError(error) };
+  const weighted = (['squared', 'edges'] as const)
     .filter((part) => weights[part] !== 0)
     .map((part) => mul(parts[part], weights[part]));
-  return { loss: weighted.reduce((total, part) => add(total, part), parts.absolute), parts, reconstruction, moments };
+  return { loss: weighted.reduce((total, part) => add(total, part), parts.absolute), parts };
 }
 
 /** KL(N(mean, exp(logvar)) ‖ N(0, 1)) = (mean² + exp(logvar) - 1 - logvar) / 2, averaged over latent elements. */

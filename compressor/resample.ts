@@ -12,10 +12,10 @@ export function downsample(at: Place, x: Node, time: boolean): Node {
   return time ? halveTime(at, halved) : halved;
 }
 
-/** Convolves three frames, the last of them shared with the next step; the first frame of a clip passes as it is. */
+/** Convolves three frames, the last of them shared with the next step; a clip's first frame passes as it is. Starts by taking each frame's every other channel. */
 function halveTime(at: Place, x: Node): Node {
   const channels = x.shape[1]!;
-  const [weight, bias] = convParameters(at.p, 'time_conv', [channels, channels, 3, 1, 1]);
+  const [weight, bias] = convParameters(at.p, 'time_conv', [channels, channels, 3, 1, 1], { kind: 'alternating' });
   const past = at.recall('time_conv');
   at.leave('time_conv', slice(x, 2, x.shape[2]! - 1, x.shape[2]));
   const step = (seen: Node) => conv(seen, weight, { bias, stride: [2, 1, 1] });

@@ -53,7 +53,7 @@ const ConfigFile = z.object({
  * @throws ModelFileError naming the key that does not fit
  */
 export function parseTransformerConfig(json: unknown, source = 'transformer/config.json'): TransformerConfig {
-  const parsed = ConfigFile.safeParse(json);
+  const parsed = ConfigFile.safeParse(fromOriginal(json));
   if (!parsed.success) {
     throw new ModelFileError(`${source} is no transformer configuration: ${z.prettifyError(parsed.error)}`, {
       cause: parsed.error,
@@ -86,6 +86,44 @@ export function parseTransformerConfig(json: unknown, source = 'transformer/conf
     throw new ModelFileError(`${source}: image_dim and added_kv_proj_dim must both be set or both be null.`);
   }
   return config;
+}
+
+const OriginalFile = z.looseObject({
+  _class_name: z.enum(['WanModel', 'VaceWanModel']),
+  model_type: z.enum(['t2v', 'i2v', 'flf2v', 'ti2v', 'vace']).optional(),
+  dim: count,
+  ffn_dim: count,
+  num_heads: count,
+  num_layers: count,
+  in_dim: count,
+  out_dim: count,
+  freq_dim: count.optional(),
+  eps: z.number().optional(),
+});
+
+/** Width of the tokens of the CLIP tower that Wan 2.1's own image-to-video models look through. */
+const ORIGINAL_IMAGE_DIM = 1280;
+
+/** The config.json of Wan's own code in the words of diffusers; any other is returned as it is. */
+function fromOriginal(json: unknown): unknown {
+  const parsed = OriginalFile.safeParse(json);
+  if (!parsed.success) return json;
+  const file = parsed.data;
+  const looks = file.model_type === 'i2v' || file.model_type === 'flf2v';
+  return {
+    num_attention_heads: file.num_heads,
+    attention_head_dim: file.dim / file.num_heads,
+    in_channels: file.in_dim,
+    out_channels: file.out_dim,
+    ffn_dim: file.ffn_dim,
+    num_layers: file.num_layers,
+    ...(file.freq_dim !== undefined && { freq_dim: file.freq_dim }),
+    ...(file.eps !== undefined && { eps: file.eps }),
+    ...(typeof file['text_dim'] === 'number' && { text_dim: file['text_dim'] }),
+    ...(Array.isArray(file['patch_size']) && { patch_size: file['patch_size'] }),
+    ...(looks && { image_dim: ORIGINAL_IMAGE_DIM, added_kv_proj_dim: file.dim }),
+    ...(file.model_type === 'flf2v' && { pos_embed_seq_len: 514 }),
+  };
 }
 
 /** The config.json that diffusers reads for this configuration. */
