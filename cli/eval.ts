@@ -1,6 +1,6 @@
 // tessera eval: scores a model of the procedural world on combinations that it was not trained on.
 import { Command } from 'commander';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { InvalidRequestError } from '../jobs/errors.ts';
 import { findModel } from '../jobs/model-names.ts';
 import { readSettings } from '../jobs/settings.ts';
@@ -15,7 +15,9 @@ give the same scores.
 Examples:
   $ tessera eval
   $ tessera eval --prompts 20 --sheet clips.png
-  $ tessera eval --model ./my-nano --stage clips --json`;
+  $ tessera eval --model ./my-nano --stage wide --json`;
+
+type ClipSize = EvaluationRequest['size'];
 
 interface Options {
   readonly model: string;
@@ -35,7 +37,7 @@ export function evalCommand(): Command {
     .option('--model <text>', 'a model by name, or its folder', 'nano')
     .option('--prompts <n>', 'prompts to render; 0 for none', '100')
     .option('--clips <n>', 'clips to encode and decode for PSNR; 0 for none', '24')
-    .option('--stage <name>', 'world that prompts are drawn from: gate, pictures, clips, wide', 'wide')
+    .option('--stage <name>', 'world that prompts are drawn from: gate, pictures, stills, clips, wide', 'clips')
     .option('--captions <kind>', 'tag, plain or full', 'plain')
     .option('--steps <n>', "sampling steps, in place of the model's own")
     .option('--guidance <n>', "in place of the model's own")
@@ -62,7 +64,8 @@ async function parse(model: string, options: Options): Promise<EvaluationRequest
   const { transformerStages } = await import('../training/recipes.ts');
   const defaults = await samplingDefaults(model);
   const stage = oneOf('stage', options.stage, Object.keys(transformerStages) as EvaluationRequest['stage'][]);
-  const [bucket] = transformerStages[stage].buckets.toSorted((a, b) => b.share - a.share);
+  const area = ({ frames, width, height }: ClipSize): number => frames * width * height;
+  const [bucket] = (transformerStages[stage].buckets as readonly ClipSize[]).toSorted((a, b) => area(b) - area(a));
   return {
     model,
     prompts: whole('prompts', options.prompts),
@@ -72,7 +75,7 @@ async function parse(model: string, options: Options): Promise<EvaluationRequest
     ...defaults,
     ...(options.steps !== undefined && { steps: whole('steps', options.steps) }),
     ...(options.guidance !== undefined && { guidance: Number(options.guidance) }),
-    ...(options.sheet !== undefined && { sheet: join(process.cwd(), options.sheet) }),
+    ...(options.sheet !== undefined && { sheet: resolve(options.sheet) }),
   };
 }
 

@@ -28,6 +28,8 @@ export interface ContrastiveRecipe {
   readonly vision: ClipVisionConfig;
   readonly world: WorldOptions;
   readonly batch: number;
+  /** Share of batches that show four moments of each clip instead of one, so that words for motion get a meaning. */
+  readonly moments: number;
 }
 
 /** Captions of a kind fit this many tokens; short ones make a shorter, cheaper batch. */
@@ -37,6 +39,20 @@ const lengthOf = { tag: 28, plain: 28, full: maxTextLength } satisfies Record<Ca
 function drawFrame(scene: ReturnType<typeof sampleScene>, atlas: Atlas, edge: number, random: Random): Uint8Array {
   const frames = renderScene(scene, atlas, { frames: 3, width: edge, height: edge });
   return frames.subarray(random.int(3) * edge * edge * 3).subarray(0, edge * edge * 3);
+}
+
+/** Four moments of a clip at half the size, two by two: what motion looks like to a tower for pictures. */
+function drawMoments(scene: ReturnType<typeof sampleScene>, atlas: Atlas, edge: number): Uint8Array {
+  const half = edge / 2;
+  const frames = renderScene(scene, atlas, { frames: 9, width: half, height: half });
+  const picture = new Uint8Array(edge * edge * 3);
+  for (let moment = 0; moment < 4; moment++) {
+    const frame = frames.subarray((2 * moment + 1) * half * half * 3);
+    const corner = Math.floor(moment / 2) * half * edge + (moment % 2) * half;
+    for (let y = 0; y < half; y++)
+      picture.set(frame.subarray(y * half * 3, (y + 1) * half * 3), (corner + y * edge) * 3);
+  }
+  return picture;
 }
 
 /** The task of training both towers from scratch on the world. */
@@ -64,7 +80,8 @@ export function contrastiveTask(recipe: ContrastiveRecipe, atlas: Atlas): Traini
       scenes.map((scene) => caption(scene, random.int(2 ** 31), kind)),
       lengthOf[kind],
     );
-    const clips = scenes.map((scene) => ({ frames: drawFrame(scene, atlas, edge, random), window: wholeFrame(size) }));
+    const draw = random.chance(recipe.moments) ? drawMoments : drawFrame;
+    const clips = scenes.map((scene) => ({ frames: draw(scene, atlas, edge, random), window: wholeFrame(size) }));
     const pixels = { ...clipBatch(clips, size), shape: [batch, 3, edge, edge] };
     return { ids, pooled: pooledPositions(text, ids), pixels };
   };

@@ -13,9 +13,12 @@ import { floats } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Weights } from '../graph/weights.ts';
 import { writeJsonFile } from '../io/json.ts';
-import { writeSafetensors } from '../io/safetensors.ts';
+import { readTensor, writeSafetensors } from '../io/safetensors.ts';
+import type { SafetensorsFile } from '../io/safetensors.ts';
 import { clipBatch, wholeFrame } from './clip-batch.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
+import { momentsCollector, turnToPrincipalAxes } from './principal-latents.ts';
+import type { LatentMoments } from './principal-latents.ts';
 import { autoencoderJson, textJson, transformerJson, visionJson } from './recipes.ts';
 import { maxTextLength, worldTokenizerFiles } from './words.ts';
 import type { Atlas } from './world/atlas.ts';
@@ -33,45 +36,53 @@ async function writePart(
   await writeJsonFile(join(folder, 'config.json'), config, { overwrite: true });
 }
 
-/** Mean and deviation of each latent channel over clips of the world: the config's latents_mean and latents_std. */
-export async function latentStatistics(recipe: AutoencoderRecipe, weights: Weights, atlas: Atlas, clips = 96) {
+/** Mean and covariance of the latents of clips of the world. */
+async function latentMoments(
+  recipe: AutoencoderRecipe,
+  weights: Weights,
+  atlas: Atlas,
+  clips = 96,
+): Promise<LatentMoments> {
   const size = { frames: 17, width: 128, height: 128 };
   const { mean } = encode(parameterScope().parameters, recipe.config, input('video', [1, 3, 17, 128, 128]));
   const session = await openRuntimeSession(compile({ outputs: { mean }, weights }));
-  const { zDim } = recipe.config;
-  const [sums, squares] = [new Float64Array(zDim), new Float64Array(zDim)];
-  let count = 0;
+  const collector = momentsCollector(recipe.config.zDim);
   for (let i = 0; i < clips; i++) {
     const frames = renderScene(sampleScene(7_000_000 + i, { ...recipe.world, holdOut: 'train' }), atlas, size);
-    const latents = floats(
-      (await session.run({ video: clipBatch([{ frames, window: wholeFrame(size) }], size) }))['mean']!,
-    );
-    const plane = latents.length / zDim;
-    latents.forEach((value, j) => {
-      sums[Math.floor(j / plane)]! += value;
-      squares[Math.floor(j / plane)]! += value * value;
-    });
-    count += plane;
+    const video = clipBatch([{ frames, window: wholeFrame(size) }], size);
+    collector.add(floats((await session.run({ video }))['mean']!));
   }
   await session.release();
-  const means = Array.from(sums, (total) => total / count);
-  const deviations = Array.from(squares, (total, c) => Math.sqrt(total / count - means[c]! ** 2));
-  const rounded = (values: readonly number[]) => values.map((value) => Number(value.toFixed(5)));
-  return { latents_mean: rounded(means), latents_std: rounded(deviations) };
+  return collector.moments();
 }
 
+/** Its latents are turned to their principal axes on the way (principal-latents.ts). */
 export async function exportAutoencoder(
   model: string,
   state: AdamState,
   recipe: AutoencoderRecipe,
   atlas: Atlas,
 ): Promise<void> {
-  const weights = views(state.layout, state.ema);
-  const statistics = await latentStatistics(recipe, (name) => weights[name], atlas);
+  const averaged = views(state.layout, state.ema);
+  const moments = await latentMoments(recipe, (name) => averaged[name], atlas);
+  const { weights, ...statistics } = turnToPrincipalAxes(averaged, recipe.config, moments);
   await writePart(join(model, 'vae'), 'diffusion_pytorch_model.safetensors', weights, {
     ...autoencoderJson,
     ...statistics,
   });
+}
+
+/** What learned on, into the autoencoder that `file` is; the rest, the latents' axes and statistics stay. */
+export async function exportInto(
+  model: string,
+  state: AdamState,
+  file: SafetensorsFile,
+  config: object,
+): Promise<void> {
+  const learned = views(state.layout, state.ema);
+  const weights: Record<string, Tensor> = {};
+  for (const name of file.tensors.keys()) weights[name] = learned[name] ?? (await readTensor(file, name));
+  await writePart(join(model, 'vae'), 'diffusion_pytorch_model.safetensors', weights, config);
 }
 
 /** Both CLIP towers; each file holds the tensors of its own class. */
@@ -106,6 +117,7 @@ export async function exportTransformer(model: string, state: AdamState): Promis
 async function writeIndex(model: string): Promise<void> {
   const index = {
     _class_name: 'WanPipeline',
+    expand_timesteps: true, // a clean first frame may be given
     scheduler: ['diffusers', 'FlowMatchEulerDiscreteScheduler'],
     text_encoder: ['transformers', 'CLIPTextModelWithProjection'],
     tokenizer: ['transformers', 'PreTrainedTokenizerFast'],
@@ -122,7 +134,7 @@ async function writeIndex(model: string): Promise<void> {
     steps: 20,
     guidance: 4,
     sampler: 'euler',
-    shift: 1,
+    shift: 3, // latents are half whitened: what an actor is shows above the noise early
     max_sequence_length: maxTextLength,
     mask_text_padding: true,
   };

@@ -8,14 +8,14 @@ import { floats, sizeOf, tensor } from '../graph/tensor.ts';
 import { fillNormal } from '../dit/noise.ts';
 import { createRandom } from '../dit/random.ts';
 import { actorWeights } from './latent-source.ts';
-import { bucketName, stacked, transformerLoss } from './transformer.ts';
+import { bucketName, stacked, transformerLoss, worldOf } from './transformer.ts';
 import type { TransformerBucket, TransformerRecipe, TransformerSources } from './transformer.ts';
 import { caption } from './world/captions.ts';
 import { randomOf } from './world/random.ts';
 import { sampleScene } from './world/scene.ts';
 import type { Scene } from './world/scene.ts';
 
-const levels = [0.5, 0.7, 0.85] as const;
+const levels = [0.5, 0.7, 0.85, 0.95] as const;
 const changes = ['noun', 'motion', 'place'] as const;
 type Change = (typeof changes)[number];
 
@@ -47,7 +47,7 @@ export async function captionGaps(
   const sums = new Map<string, number>();
   for (let from = 0; from < count; from += batch.batch) {
     const scenes = Array.from({ length: batch.batch }, (_, i) =>
-      sampleScene(8_000_000 + from + i, { ...recipe.world, holdOut: 'heldout' }),
+      sampleScene(8_000_000 + from + i, { ...worldOf(recipe, bucket), holdOut: 'heldout' }),
     );
     const fixed = {
       clips: stacked(await latents(scenes, bucket), shape),

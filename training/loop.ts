@@ -8,6 +8,7 @@ import type { CompiledGraph } from '../graph/compile.ts';
 import { gradients } from '../graph/gradients.ts';
 import type { Node } from '../graph/node.ts';
 import type { ParameterScope } from '../graph/parameters.ts';
+import { Muon } from '../graph/muon.ts';
 import { openRuntimeSession } from '../graph/session.ts';
 import type { RuntimeSession } from '../graph/session.ts';
 import { floats } from '../graph/tensor.ts';
@@ -42,16 +43,21 @@ export interface LoopOptions {
   /** Micro-batches per update. */
   readonly accumulation: number;
   readonly adam: AdamOptions;
+  /** `muon` takes a part of an update's time that is the smaller the larger the batch. */
+  readonly optimizer: 'adamw' | 'muon';
   readonly warmupSteps: number;
   /** Fraction of the steps, at the end, over which the learning rate falls to zero. */
   readonly decayFraction: number;
   readonly saveEverySeconds: number;
   readonly logEverySeconds: number;
   readonly inspectEverySeconds: number;
+  /** Of the training step; all cores if left out. */
+  readonly threads?: number;
 }
 
 export const loopDefaults = {
   accumulation: 1,
+  optimizer: 'muon',
   warmupSteps: 100,
   decayFraction: 0.3,
   saveEverySeconds: 120,
@@ -72,7 +78,7 @@ interface StepGraph {
   readonly parts: readonly string[];
 }
 
-async function openStep(task: TrainingTask, bucket: string): Promise<StepGraph> {
+async function openStep(task: TrainingTask, bucket: string, threads: number | undefined): Promise<StepGraph> {
   const { scope, graph } = task.lossOf(bucket);
   const names = scope.specs().map(({ name }) => name); // single frames use fewer parameters than clips
   const grads = gradients(
@@ -84,7 +90,10 @@ async function openStep(task: TrainingTask, bucket: string): Promise<StepGraph> 
     outputs: { loss: graph.loss, ...graph.parts, ...Object.fromEntries(named) },
     weights: 'inputs',
   });
-  const session = await openRuntimeSession(compiled, { memoryPattern: false });
+  const session = await openRuntimeSession(compiled, {
+    memoryPattern: false,
+    ...(threads !== undefined && { threads }),
+  });
   return { session, graph: compiled, parts: ['loss', ...Object.keys(graph.parts)] };
 }
 
@@ -151,6 +160,7 @@ export async function train(
   }: { state: AdamState; signal?: AbortSignal; onProgress?: (progress: TrainingProgress) => void },
 ): Promise<void> {
   const steps = new Map<string, StepGraph>();
+  const muon = options.optimizer === 'muon' ? await Muon.open(task.layout, options.threads) : undefined;
   const gradient = new Float32Array(task.layout.size);
   const partial = options.accumulation > 1 ? new Float32Array(task.layout.size) : gradient;
   const into = views(task.layout, partial, 'grad.');
@@ -163,7 +173,7 @@ export async function train(
     if (partial !== gradient) gradient.fill(0);
     for (let index = 0; index < options.accumulation; index++) {
       const batch = await task.batch(state.step, index);
-      const step = steps.get(batch.bucket) ?? (await openStep(task, batch.bucket));
+      const step = steps.get(batch.bucket) ?? (await openStep(task, batch.bucket, options.threads));
       steps.set(batch.bucket, step);
       partial.fill(0);
       const results = await step.session.run({ ...parameters, ...batch.feeds }, into);
@@ -178,7 +188,9 @@ export async function train(
       );
     }
     const learningRate = learningRateAt(state.step, options);
-    const gradientNorm = adamStep(state, gradient, { ...options.adam, learningRate }, 1 / options.accumulation);
+    const adam = { ...options.adam, learningRate };
+    const scale = 1 / options.accumulation;
+    const gradientNorm = (await muon?.step(state, gradient, adam, scale)) ?? adamStep(state, gradient, adam, scale);
     if (!Number.isFinite(gradientNorm))
       throw new Error(`The gradient's norm is ${gradientNorm} at step ${state.step}. Lower the learning rate.`);
     window.add({ learningRate, gradientNorm }, 0, 0);
@@ -201,5 +213,6 @@ export async function train(
   }
   await folder.save(state);
   if (task.inspect !== undefined) await folder.log({ step: state.step, ...(await task.inspect(state)) });
+  await muon?.release();
   for (const { session } of steps.values()) await session.release();
 }

@@ -2,6 +2,7 @@
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { parseClipVisionConfig } from '../conditioning/clip-vision.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
+import { POSITION_CHANNELS } from '../dit/position-channels.ts';
 import { parseTransformerConfig } from '../dit/config.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
 import type { ContrastiveRecipe } from './contrastive.ts';
@@ -10,7 +11,7 @@ import { maxTextLength, worldTokenizerFiles } from './words.ts';
 import { fullWorld } from './world/scene.ts';
 import type { WorldOptions } from './world/scene.ts';
 
-const latentChannels = 24;
+const latentChannels = 96;
 
 /** vae/config.json: 4x4 patches, two halvings of space and time, so 4x16x16 pixels to a latent position. */
 export const autoencoderJson = {
@@ -39,18 +40,23 @@ const autoencoderCommon = {
 
 const windowed = { edge: 128, window: 64 };
 
-/** Pictures first, which are cheap and teach all that is not motion; then clips. */
+const clipBuckets = [
+  { ...windowed, frames: 1, batch: 32, share: 0.15 },
+  { ...windowed, frames: 5, batch: 12, share: 0.45 },
+  { ...windowed, frames: 17, batch: 4, share: 0.3 },
+  { edge: 128, window: 128, frames: 9, batch: 1, share: 0.1 },
+];
+
+/**
+ * Pictures first, which are cheap and teach all that is not motion; then clips. Refining goes on with all of it but keeps the
+ * latents' axes and scale, so that a transformer follows with a little more training; the decoder alone leaves the latents
+ * as they are.
+ */
 export const autoencoderStages = {
-  pictures: { ...autoencoderCommon, buckets: [{ ...windowed, frames: 1, batch: 16, share: 1 }] },
-  clips: {
-    ...autoencoderCommon,
-    buckets: [
-      { ...windowed, frames: 1, batch: 16, share: 0.25 },
-      { ...windowed, frames: 5, batch: 4, share: 0.35 },
-      { ...windowed, frames: 17, batch: 2, share: 0.3 },
-      { edge: 128, window: 128, frames: 9, batch: 1, share: 0.1 },
-    ],
-  },
+  pictures: { ...autoencoderCommon, buckets: [{ ...windowed, frames: 1, batch: 32, share: 1 }] },
+  clips: { ...autoencoderCommon, noiseScale: 0.05, buckets: clipBuckets },
+  refine: { ...autoencoderCommon, noiseScale: 0.05, buckets: clipBuckets },
+  decoder: { ...autoencoderCommon, noiseScale: 0.05, buckets: clipBuckets },
 } as const satisfies Record<string, AutoencoderRecipe>;
 
 export type AutoencoderStage = keyof typeof autoencoderStages;
@@ -94,15 +100,16 @@ export const contrastiveRecipe = {
   vision: parseClipVisionConfig(visionJson),
   world: { ...fullWorld, twoActors: 0.1 },
   batch: 48,
+  moments: 0.5,
 } satisfies ContrastiveRecipe;
 
-/** transformer/config.json: one token per latent position, 9.8M parameters. */
+/** transformer/config.json: one token per latent position, which the transformer is told. 9.8M parameters. */
 export const transformerJson = {
   _class_name: 'WanTransformer3DModel',
   patch_size: [1, 1, 1],
   num_attention_heads: 4,
   attention_head_dim: 64,
-  in_channels: latentChannels,
+  in_channels: latentChannels + POSITION_CHANNELS,
   out_channels: latentChannels,
   text_dim: tower.hidden_size,
   freq_dim: 256,
@@ -169,7 +176,6 @@ const calm: WorldOptions = {
   nouns: firstNouns,
   styles: ['cartoon'],
   motions: ['still'],
-  sizeRange: [0.5, 0.7],
   positionJitter: 0,
   twoActors: 0,
   cameraMoves: 0,
@@ -178,58 +184,92 @@ const calm: WorldOptions = {
 
 const common = {
   config: parseTransformerConfig(transformerJson),
-  sigma: { kind: 'logit-normal', mean: 0.4, std: 1.1, shift: 1 },
+  sigma: { kind: 'logit-normal', mean: 0.8, std: 1.1, shift: 1 },
   actorWeight: 3,
   captionDropout: 0.1,
   firstFrameGiven: 0,
   captions: ['tag', 'plain', 'full'],
 } as const;
 
-const picture = { frames: 1, width: 128, height: 128 };
+/** Where an actor goes is decided while a clip is nearly noise, which single pictures with centred actors need not learn. */
+const noisier = { kind: 'logit-normal', mean: 1.4, std: 1.3, shift: 1 } as const;
 
-/** The curriculum, narrow to wide. Each stage goes on from the checkpoint of the one before it. */
+// Actors of about 50 to 60 pixels look the same in small and in large frames, so small ones teach nouns at a quarter of the cost.
+const smallPicture = { frames: 1, width: 64, height: 64, batch: 32, sizeRange: [0.72, 0.95] } as const;
+const picture = { frames: 1, width: 128, height: 128, batch: 8, sizeRange: [0.4, 0.56] } as const;
+const smallClip = { frames: 17, width: 64, height: 64, batch: 8, sizeRange: [0.66, 0.88] } as const;
+const clip = { frames: 17, width: 128, height: 128, batch: 2, sizeRange: [0.4, 0.56] } as const;
+
+/**
+ * The curriculum, narrow to wide. Each stage goes on from the checkpoint of the one before it. Latent frames after the first stand
+ * for four frames and look different, so actors are learned in them anew, at rest, before they move.
+ */
 export const transformerStages = {
   gate: {
     ...common,
     world: { ...calm, nouns: firstNouns.slice(0, 24), places: ['plain', 'meadow', 'snow', 'night', 'ocean'] },
-    buckets: [{ ...picture, batch: 16, share: 1 }],
+    buckets: [{ ...smallPicture, share: 1 }],
     scenes: 20_000,
   },
   pictures: {
     ...common,
-    world: { ...calm, sizeRange: [0.42, 0.66], positionJitter: 0.3 },
-    buckets: [{ ...picture, batch: 16, share: 1 }],
-    scenes: 60_000,
+    world: calm,
+    buckets: [
+      { ...smallPicture, share: 0.75 },
+      { ...picture, share: 0.25 },
+    ],
+    scenes: 40_000,
+  },
+  stills: {
+    ...common,
+    world: calm,
+    buckets: [
+      { ...smallPicture, share: 0.2 },
+      { ...picture, share: 0.1 },
+      { ...smallPicture, frames: 5, batch: 16, share: 0.35 },
+      { ...smallClip, share: 0.15 },
+      { ...clip, share: 0.2 },
+    ],
+    scenes: 20_000,
+  },
+  moves: {
+    ...common,
+    world: { ...calm, motions: ['still', 'left', 'right', 'rise', 'fall', 'grow', 'shrink'] },
+    sigma: noisier,
+    firstFrameGiven: 0.2,
+    buckets: [
+      { ...smallPicture, share: 0.15 },
+      { ...smallClip, batch: 12, share: 0.6 },
+      { ...clip, batch: 3, share: 0.25 },
+    ],
+    scenes: 3_000,
   },
   clips: {
     ...common,
-    world: { ...calm, motions: fullWorld.motions, sizeRange: [0.4, 0.62], positionJitter: 0.5 },
+    world: { ...calm, motions: fullWorld.motions },
+    sigma: noisier,
+    firstFrameGiven: 0.2,
     buckets: [
-      { ...picture, batch: 16, share: 0.25 },
-      { frames: 5, width: 128, height: 128, batch: 8, share: 0.15 },
-      { frames: 17, width: 128, height: 128, batch: 4, share: 0.6 },
+      { ...smallPicture, share: 0.1 },
+      { ...smallClip, batch: 12, share: 0.55 },
+      { ...clip, batch: 3, share: 0.35 },
     ],
-    scenes: 24_000,
+    scenes: 4_000,
   },
   wide: {
     ...common,
-    world: {
-      ...calm,
-      motions: fullWorld.motions,
-      sizeRange: [0.36, 0.6],
-      positionJitter: 1,
-      cameraMoves: 0.15,
-      weather: 0.1,
-    },
-    firstFrameGiven: 0.15,
+    world: { ...calm, motions: fullWorld.motions, positionJitter: 1, cameraMoves: 0.1, weather: 0.08 },
+    firstFrameGiven: 0.1,
     buckets: [
-      { ...picture, batch: 16, share: 0.2 },
-      { frames: 9, width: 128, height: 128, batch: 6, share: 0.15 },
-      { frames: 17, width: 128, height: 128, batch: 4, share: 0.5 },
-      { frames: 17, width: 160, height: 96, batch: 4, share: 0.075 },
-      { frames: 17, width: 96, height: 160, batch: 4, share: 0.075 },
+      { ...smallPicture, share: 0.1 },
+      { ...picture, share: 0.1 },
+      { ...smallClip, share: 0.15 },
+      { ...clip, frames: 9, batch: 4, share: 0.1 },
+      { ...clip, share: 0.45 },
+      { ...clip, width: 160, height: 96, share: 0.05 },
+      { ...clip, width: 96, height: 160, share: 0.05 },
     ],
-    scenes: 30_000,
+    scenes: 12_000,
   },
 } as const satisfies Record<string, TransformerRecipe>;
 

@@ -5,15 +5,20 @@ import { join } from 'node:path';
 import type { AdamState, FlatLayout } from '../graph/adamw.ts';
 import { initialState } from '../graph/adamw.ts';
 import { ModelFileError } from '../graph/errors.ts';
+import { sameShape, show } from '../graph/shape.ts';
 import { floats, tensor } from '../graph/tensor.ts';
+import type { SafetensorsFile } from '../io/safetensors.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../io/safetensors.ts';
 
 const parts = ['parameters', 'firstMoment', 'secondMoment', 'ema'] as const;
 
 export interface RunFolder {
   readonly path: string;
-  /** The saved state, or a fresh one when the folder has none. Parameters that the checkpoint lacks start fresh. */
-  load(layout: FlatLayout, random: () => number): Promise<AdamState>;
+  /**
+   * The saved state, or a fresh one when the folder has none, which takes its weights from the files of `start`.
+   * Parameters that the checkpoint lacks start fresh.
+   */
+  load(layout: FlatLayout, random: () => number, start?: readonly SafetensorsFile[]): Promise<AdamState>;
   save(state: AdamState): Promise<void>;
   /** Appends one line of JSON to log.jsonl. */
   log(line: Readonly<Record<string, unknown>>): Promise<void>;
@@ -47,6 +52,18 @@ async function restore(checkpoint: string, state: AdamState): Promise<void> {
   state.step = Number(file.metadata['step'] ?? 0);
 }
 
+/** Exported weights as the parameters and their average, moments at zero. */
+async function takeWeights(files: readonly SafetensorsFile[], { layout, parameters, ema }: AdamState): Promise<void> {
+  for (const [i, { name, shape }] of layout.specs.entries()) {
+    const file = files.find(({ tensors }) => tensors.has(name)) ?? files[0]!; // which says that it has it not
+    const weight = await readTensor(file, name);
+    if (!sameShape(weight.shape, shape))
+      throw new ModelFileError(`${file.path}: ${name} is ${show(weight.shape)}, the recipe's ${show(shape)}.`);
+    parameters.set(floats(weight), layout.offsets[i]);
+    ema.set(floats(weight), layout.offsets[i]);
+  }
+}
+
 function layoutJson({ specs, offsets, size }: FlatLayout): string {
   return JSON.stringify(
     specs.map(({ name }, i) => ({ name, offset: offsets[i]!, size: (offsets[i + 1] ?? size) - offsets[i]! })),
@@ -65,9 +82,10 @@ export async function openRunFolder(path: string): Promise<RunFolder> {
   const checkpoint = join(path, 'checkpoint.safetensors');
   return {
     path,
-    load: async (layout, random) => {
+    load: async (layout, random, start = []) => {
       const state = initialState(layout, random);
       if (await exists(checkpoint)) await restore(checkpoint, state);
+      else if (start.length > 0) await takeWeights(start, state);
       return state;
     },
     save: (state) =>

@@ -7,6 +7,7 @@ import type { TransformerConfig } from '../dit/config.ts';
 import { openDenoiser } from '../dit/denoiser.ts';
 import { guidedVelocity } from '../dit/guidance.ts';
 import { initialNoise } from '../dit/noise.ts';
+import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { sampleLatents } from '../dit/sample.ts';
 import { createScheduler, samplerConfig } from '../dit/scheduler-config.ts';
 import { input } from '../graph/build.ts';
@@ -42,7 +43,9 @@ export async function* sampleClips(
   const { config } = model.autoencoder;
   const shape = latentShape(config, size) as [number, number, number, number, number];
   const [, channels, ...grid] = shape;
-  const empty = await model.states(['']);
+  const positions = takesPositions(model.transformer.config) ? { channels: positionChannels(grid) } : {};
+  const conditionOf = async (prompt: string) => ({ ...(await model.states([prompt])), ...positions });
+  const empty = await conditionOf('');
   const denoiser = await openDenoiser(engine, {
     ...model.transformer,
     shape: [channels, ...grid],
@@ -57,7 +60,7 @@ export async function* sampleClips(
   try {
     for (const [i, prompt] of prompts.entries()) {
       const velocity = guidedVelocity(denoiser, {
-        positive: await model.states([prompt]),
+        positive: await conditionOf(prompt),
         negative: empty,
         scale: guidance,
       });

@@ -5,11 +5,12 @@ import { parseAutoencoderConfig } from '../compressor/config.ts';
 import { adamDefaults, views } from '../graph/adamw.ts';
 import type { AdamState } from '../graph/adamw.ts';
 import { openComponent } from '../io/model-folder.ts';
+import type { SafetensorsFile } from '../io/safetensors.ts';
 import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
-import { autoencoderTask } from './autoencoder.ts';
+import { autoencoderTask, decoderTask } from './autoencoder.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
 import { contrastiveTask } from './contrastive.ts';
-import { exportAutoencoder, exportTowers, exportTransformer } from './export.ts';
+import { exportAutoencoder, exportInto, exportTowers, exportTransformer } from './export.ts';
 import { captionGaps } from './gaps.ts';
 import { latentSource } from './latent-source.ts';
 import { loopDefaults, train } from './loop.ts';
@@ -21,7 +22,7 @@ import { openRunFolder } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { sampleClips } from './sampling.ts';
 import { writeSheet } from './sheet.ts';
-import { transformerTask } from './transformer.ts';
+import { transformerTask, worldOf } from './transformer.ts';
 import type { TransformerRecipe, TransformerSources } from './transformer.ts';
 import { loadAtlas } from './world/atlas.ts';
 import type { Atlas } from './world/atlas.ts';
@@ -38,6 +39,8 @@ export interface TrainRequest {
   readonly run: string;
   /** Model folder to export to; `dit` reads the other parts from it. */
   readonly model: string;
+  /** Model folder whose part a fresh run starts from, instead of random weights. */
+  readonly from?: string;
   /** Updates in all, those of earlier sessions included. */
   readonly steps: number;
   readonly learningRate?: number;
@@ -45,6 +48,8 @@ export interface TrainRequest {
   readonly stage?: AutoencoderStage | TransformerStage;
   /** Part of the steps, at the end, over which the learning rate falls; 0 keeps it for a later stage. */
   readonly decayFraction?: number;
+  /** Of the training step; all cores if left out. Two trainings side by side are faster with one thread each. */
+  readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainingProgress) => void;
 }
@@ -57,10 +62,24 @@ interface Prepared {
 
 /** A trained part's config and weights out of a model folder. */
 export async function component(model: string, name: string) {
-  const part = await openComponent(join(model, name));
-  if (part.weights === undefined)
-    throw new ModelFileError(`${join(model, name)} has no weights. Train that part first.`);
-  return { config: part.config, weights: part.weights.weights };
+  const { config, weights: file } = await openComponent(join(model, name));
+  if (file === undefined) throw new ModelFileError(`${join(model, name)} has no weights. Train that part first.`);
+  return { config, file, weights: file.weights };
+}
+
+/** Muon costs the transformer, which learns from few tokens at a time, as much as the gradient itself. */
+const optimizers = { vae: 'muon', clip: 'muon', dit: 'adamw' } as const satisfies Record<TrainedPart, string>;
+
+/** The folders that hold a part's weights. */
+const foldersOf = {
+  vae: ['vae'],
+  clip: ['text_encoder', 'image_encoder'],
+  dit: ['transformer'],
+} as const satisfies Record<TrainedPart, readonly string[]>;
+
+async function startingWeights(from: string, part: TrainedPart): Promise<SafetensorsFile[]> {
+  const components = await Promise.all(foldersOf[part].map((name) => component(from, name)));
+  return components.map(({ file }) => file);
 }
 
 function stageOf<T>(stages: Readonly<Record<string, T>>, name: string): T {
@@ -81,7 +100,7 @@ function transformerInspection(
     const gaps = await captionGaps(recipe, sources, state, bucket);
     const weights = views(state.layout, state.ema);
     const prompts = Array.from({ length: bucket.frames === 1 ? 36 : 8 }, (_, i) => {
-      const scene = sampleScene(6_000_000 + i, { ...recipe.world, holdOut: 'heldout' });
+      const scene = sampleScene(6_000_000 + i, { ...worldOf(recipe, bucket), holdOut: 'heldout' });
       return caption(scene, i, 'plain');
     });
     const model = {
@@ -90,7 +109,7 @@ function transformerInspection(
       states: sources.states,
     };
     const clips: Uint8Array[] = [];
-    for await (const clip of sampleClips(model, prompts, bucket, { steps: 14, guidance: 4, shift: 1 }))
+    for await (const clip of sampleClips(model, prompts, bucket, { steps: 14, guidance: 4, shift: 3 }))
       clips.push(clip);
     // Pictures are shown six to a row, as if they were a clip's frames.
     const rows =
@@ -117,6 +136,9 @@ async function prepareTransformer(request: TrainRequest, folder: RunFolder): Pro
   };
 }
 
+/** Stages that start from the model's own autoencoder and leave its latents' axes and scale as they are. */
+const keepsLatents = ({ stage }: TrainRequest): boolean => stage === 'decoder' || stage === 'refine';
+
 async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepared> {
   if (request.part === 'dit') return prepareTransformer(request, folder);
   const atlas: Atlas = await loadAtlas(STYLES);
@@ -124,8 +146,21 @@ async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepar
     return { task: contrastiveTask(contrastiveRecipe, atlas), learningRate: 1e-3, exportTo: exportTowers };
   }
   const recipe: AutoencoderRecipe = stageOf(autoencoderStages, request.stage ?? 'clips');
+  const sheetOf = (step: number): string => folder.sample(`${step}.png`);
+  if (keepsLatents(request)) {
+    const { config: json, file, weights } = await component(request.model, 'vae');
+    const trained = { ...recipe, config: parseAutoencoderConfig(json) };
+    return {
+      task:
+        request.stage === 'decoder'
+          ? decoderTask(trained, atlas, weights, sheetOf)
+          : autoencoderTask(trained, atlas, sheetOf),
+      learningRate: 5e-4,
+      exportTo: (model, state) => exportInto(model, state, file, json),
+    };
+  }
   return {
-    task: autoencoderTask(recipe, atlas, (step) => folder.sample(`${step}.png`)),
+    task: autoencoderTask(recipe, atlas, sheetOf),
     learningRate: 7e-4,
     exportTo: (model, state) => exportAutoencoder(model, state, recipe, atlas),
   };
@@ -136,12 +171,16 @@ export async function trainPart(request: TrainRequest): Promise<{ readonly step:
   const folder = await openRunFolder(request.run);
   const { task, learningRate, exportTo } = await prepare(request, folder);
   const random = randomOf(1);
-  const state = await folder.load(task.layout, () => random.next());
+  const from = request.from ?? (keepsLatents(request) ? request.model : undefined);
+  const start = from === undefined ? [] : await startingWeights(from, request.part);
+  const state = await folder.load(task.layout, () => random.next(), start);
   const options = {
     ...loopDefaults,
     steps: request.steps,
+    optimizer: optimizers[request.part],
     decayFraction: request.decayFraction ?? loopDefaults.decayFraction,
     adam: { ...adamDefaults, learningRate: request.learningRate ?? learningRate },
+    ...(request.threads !== undefined && { threads: request.threads }),
   };
   await train(task, folder, options, {
     state,

@@ -3,13 +3,14 @@
 import { flowMatchingLoss } from '../dit/loss.ts';
 import type { TransformerConfig } from '../dit/config.ts';
 import { fillNormal } from '../dit/noise.ts';
+import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { createRandom } from '../dit/random.ts';
 import { drawSigmas, sigmasOfFrames } from '../dit/timestep-sampling.ts';
 import type { SigmaDistribution } from '../dit/timestep-sampling.ts';
 import type { AutoencoderConfig } from '../compressor/config.ts';
 import { latentShape } from '../compressor/sizes.ts';
 import { flatLayout } from '../graph/adamw.ts';
-import { input } from '../graph/build.ts';
+import { constant, input } from '../graph/build.ts';
 import { parameterScope } from '../graph/parameters.ts';
 import { sizeOf, tensor } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
@@ -30,6 +31,13 @@ import type { Scene, WorldOptions } from './world/scene.ts';
 export interface TransformerBucket extends ClipSize {
   readonly batch: number;
   readonly share: number;
+  /** Of the actors, in place of the world's: small frames need larger actors to show as much of them. */
+  readonly sizeRange?: WorldOptions['sizeRange'];
+}
+
+/** The world as a bucket shows it. */
+export function worldOf({ world }: TransformerRecipe, { sizeRange }: TransformerBucket): WorldOptions {
+  return sizeRange === undefined ? world : { ...world, sizeRange };
 }
 
 export interface TransformerRecipe {
@@ -63,6 +71,7 @@ export function transformerLoss(recipe: TransformerRecipe, autoencoder: Autoenco
   const shape = latentShape(autoencoder, bucket, bucket.batch);
   const [batch, , frames] = shape as [number, number, number, number, number];
   const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
+  const positions = positionChannels(shape.slice(2) as [number, number, number], batch);
   const graph = flowMatchingLoss(scope.parameters, recipe.config, {
     clips: input('clips', shape),
     noise: input('noise', shape),
@@ -70,6 +79,7 @@ export function transformerLoss(recipe: TransformerRecipe, autoencoder: Autoenco
     text: input('text', [batch, maxTextLength, recipe.config.textDim]),
     textMask: input('textMask', [batch, maxTextLength]),
     weights: input('weights', [batch, 1, ...shape.slice(2)]),
+    channels: takesPositions(recipe.config) ? constant(positions) : undefined,
   });
   return { scope, graph, shape, perFrame };
 }
@@ -96,13 +106,13 @@ export function transformerTask(
     const { scope, graph } = transformerLoss(recipe, autoencoder, byName.get(name)!);
     return { scope, graph: { loss: graph.loss, parts: {} } };
   };
-  const world = { ...recipe.world, holdOut: 'train' } as const;
   return {
     layout: flatLayout(lossOf(bucketName(recipe.buckets[0]!)).scope.specs()),
     lossOf,
     batch: async (step, index) => {
       const random = randomOf(step * 64 + index, 9);
       const bucket = pickBucket(random, recipe.buckets);
+      const world = { ...worldOf(recipe, bucket), holdOut: 'train' } as const;
       const scenes = Array.from({ length: bucket.batch }, () => sampleScene(random.int(recipe.scenes), world));
       const shape = latentShape(autoencoder, bucket, bucket.batch);
       const frames = shape[2]!;

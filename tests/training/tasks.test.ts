@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseClipTextConfig } from '../../conditioning/clip-text.ts';
 import { parseClipVisionConfig } from '../../conditioning/clip-vision.ts';
+import { autoencoderParameters } from '../../compressor/autoencoder.ts';
 import { parseAutoencoderConfig } from '../../compressor/config.ts';
 import { parseTransformerConfig } from '../../dit/config.ts';
-import { adamDefaults, initialState, views } from '../../graph/adamw.ts';
-import { autoencoderTask } from '../../training/autoencoder.ts';
+import { adamDefaults, flatLayout, initialState, views } from '../../graph/adamw.ts';
+import { autoencoderTask, decoderTask } from '../../training/autoencoder.ts';
 import { contrastiveTask } from '../../training/contrastive.ts';
 import { captionGaps } from '../../training/gaps.ts';
 import { actorWeights, latentSource } from '../../training/latent-source.ts';
@@ -93,12 +94,35 @@ describe('the training tasks', () => {
       ],
     };
     const task = autoencoderTask(recipe, atlas, () => join(folder, 'sheet.png'));
-    const { losses } = await learn(task, 60, 2e-3);
+    const { losses } = await learn(task, 160, 2e-3);
     expect(average(losses.slice(-10))).toBeLessThan(0.75 * average(losses.slice(0, 5)));
   });
 
+  it('teaches the decoder alone to read a frozen encoder', async () => {
+    const random = randomOf(4);
+    const layout = flatLayout(autoencoderParameters(autoencoder));
+    const weights = views(layout, initialState(layout, () => random.next()).parameters);
+    const recipe = {
+      config: autoencoder,
+      weights: { kl: 0, squared: 2, edges: 0.5 },
+      noiseScale: 0.05,
+      world,
+      buckets: [{ frames: 5, edge: 64, window: 32, batch: 2, share: 1 }],
+    };
+    const task = decoderTask(
+      recipe,
+      atlas,
+      (name) => weights[name],
+      () => join(folder, 'decoder.png'),
+    );
+    expect(task.layout.specs.every(({ name }) => /^(decoder|post_quant_conv)/.test(name))).toBe(true);
+    const { losses, state } = await learn(task, 40, 8e-3);
+    expect(average(losses.slice(-10))).toBeLessThan(0.8 * average(losses.slice(0, 3)));
+    expect(await task.inspect!(state)).toHaveProperty('psnr');
+  });
+
   it('teaches the towers to find a caption its picture', async () => {
-    const task = contrastiveTask({ text, vision, world, batch: 8 }, atlas);
+    const task = contrastiveTask({ text, vision, world, batch: 8, moments: 0.3 }, atlas);
     const { losses, state } = await learn(task, 60, 3e-3);
     expect(average(losses.slice(-15))).toBeLessThan(average(losses.slice(0, 5)) - 0.2);
     const { retrieval } = (await task.inspect!(state)) as { retrieval: number };
@@ -118,7 +142,7 @@ describe('the training tasks', () => {
       atlas,
       () => '',
     );
-    const clipTask = contrastiveTask({ text, vision, world, batch: 2 }, atlas);
+    const clipTask = contrastiveTask({ text, vision, world, batch: 2, moments: 0 }, atlas);
     const weightsOf = (task: TrainingTask) => {
       const tensors = views(task.layout, initialState(task.layout, () => random.next()).parameters);
       return (name: string) => tensors[name];
