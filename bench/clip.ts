@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { childEngine } from '../graph/child-engine.ts';
 import { generate } from '../jobs/generate.ts';
 import type { GenerateResult } from '../jobs/generate.ts';
+import { Studio } from '../jobs/studio.ts';
 import { median } from './measure.ts';
 import type { Row } from './measure.ts';
 
@@ -21,17 +21,17 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
-/** Medians over five clips with an engine that stays open; the first, which opens graphs, is left out. */
+/** Medians over five clips in a studio that stays open, as a worker has it; the first, which opens graphs, is left out. */
 export function warmClip(): Promise<Row[]> {
   return inFolder(async (folder) => {
-    const engine = await childEngine();
+    const studio = new Studio();
     const results: { readonly total: number; readonly result: GenerateResult }[] = [];
     for (let seed = 0; seed < 6; seed++) {
       const start = performance.now();
-      const result = await generate({ prompt, seed, output: join(folder, `${seed}.mp4`) }, { engine });
+      const result = await generate({ prompt, seed, output: join(folder, `${seed}.mp4`) }, { studio });
       results.push({ total: performance.now() - start, result });
     }
-    await engine.close();
+    await studio.close();
     const warm = results.slice(1);
     const stages = Object.keys(warm[0]!.result.milliseconds) as (keyof GenerateResult['milliseconds'])[];
     const rows = stages.map((stage) => ({
