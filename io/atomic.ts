@@ -1,10 +1,10 @@
 // Outputs appear by rename: a file is written under a temporary name in its own folder, flushed, then renamed,
 // so that a crash, a full disk or a cancelled job never leaves half a file under the name that was asked for.
 
-import { randomBytes } from 'node:crypto';
 import { access, constants, link, lstat, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, extname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { InvalidRequestError, JobFailedError, TesseraError } from '../graph/errors.ts';
+import { temporaryBeside } from './temporary.ts';
 
 export interface OutputOptions {
   /** Replace a file that exists; otherwise it is an InvalidRequestError. */
@@ -21,7 +21,7 @@ export async function writeBeside<T>(
   write: (temporary: string) => Promise<T>,
 ): Promise<T> {
   await refuseExisting(path, options);
-  const temporary = join(dirname(path), `.tessera-${randomBytes(6).toString('hex')}${extname(path)}`);
+  const temporary = temporaryBeside(path);
   try {
     const result = await write(temporary);
     await flush(temporary);

@@ -30,6 +30,8 @@ export interface FfmpegJob {
   readonly inputs: readonly { readonly source: string | Readable; readonly options: readonly string[] }[];
   readonly outputs: readonly { readonly target: string | Writable; readonly options: readonly string[] }[];
   readonly filter?: string;
+  /** Called with each line that ffmpeg says as it works, told apart by their level: `[info] …`, `[error] …`. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** How a run ended; `stderr` has ffmpeg's own complaints, `inputError` what went wrong in a stream that fed it. */
@@ -47,6 +49,7 @@ export interface RunningFfmpeg {
 
 /** Errors only, and no commands are read from the terminal. */
 const QUIET = ['-hide_banner', '-nostdin', '-v', 'error'];
+const TALKING = ['-hide_banner', '-nostdin', '-nostats', '-v', 'level+info'];
 const PROBE_TIMEOUT_MS = 60_000;
 const MAX_PROBE_BYTES = 16 << 20;
 
@@ -119,7 +122,9 @@ export function startFfmpeg(tools: FfmpegTools, job: FfmpegJob): RunningFfmpeg {
 
 function commandOf(tools: FfmpegTools, job: FfmpegJob): ffmpeg.FfmpegCommand {
   const command = ffmpeg().setFfmpegPath(tools.ffmpeg.path);
-  for (const { source, options } of job.inputs) command.input(source).inputOptions(...QUIET, ...options);
+  const manner = job.onLine === undefined ? QUIET : TALKING;
+  for (const { source, options } of job.inputs) command.input(source).inputOptions(...manner, ...options);
+  if (job.onLine !== undefined) command.on('stderr', job.onLine);
   if (job.filter !== undefined) command.complexFilter(job.filter);
   for (const { target, options } of job.outputs) command.output(target).outputOptions('-y', ...options);
   return command;

@@ -2,12 +2,12 @@
 // They are made in a hidden folder beside and moved when all are there.
 
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { type OutputOptions, outputError, refuseExisting } from './atomic.ts';
 import { type Frames, sliceFrames } from './frames.ts';
 import { pngWithComment } from './picture-comments.ts';
+import { temporaryBeside } from './temporary.ts';
 import { numberPattern, severalFrames } from './video-formats.ts';
 
 export interface PngSequenceOptions extends OutputOptions {
@@ -34,7 +34,7 @@ export async function writePngSequence(
   options: PngSequenceOptions,
 ): Promise<number> {
   const target = placeOf(path);
-  const temporary = join(dirname(resolve(path)), `.tessera-${randomBytes(6).toString('hex')}`);
+  const temporary = temporaryBeside(path);
   try {
     await mkdir(temporary);
     let count = 0;

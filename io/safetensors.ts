@@ -78,17 +78,21 @@ export async function readTensor(
 ): Promise<Tensor> {
   const stored = file.tensors.get(name);
   if (stored === undefined) throw missingTensor(file, name);
+  return readStored(stored, { ...options, name, path: file.path });
+}
+
+/** Reads a tensor from its place on disk, as readTensor does. @throws ModelFileError when the file was cut short since it was opened */
+export async function readStored(
+  stored: StoredTensor,
+  { raw = false, name = 'at its place', path = stored.path }: { raw?: boolean; name?: string; path?: string } = {},
+): Promise<Tensor> {
   const handle = await open(stored.path, 'r');
   try {
     const bytes = new ArrayBuffer(stored.byteLength);
     if (!(await readFully(handle, new Uint8Array(bytes), stored.byteOffset))) {
-      throw damagedFile(
-        file.path,
-        name,
-        'the file ended within its data. It changed since it was opened; open it again.',
-      );
+      throw damagedFile(path, name, 'the file ended within its data. It changed since it was opened; open it again.');
     }
-    return fromBytes(stored, bytes, options.raw ?? false);
+    return fromBytes(stored, bytes, raw);
   } finally {
     await handle.close();
   }
@@ -181,7 +185,10 @@ export async function writeSafetensors(
   await writeBeside(path, { overwrite: true }, async (temporary) => {
     const file = await open(temporary, 'wx');
     try {
-      await file.writeFile(headerBytes(ordered, metadata));
+      const sized = ordered.map(
+        ([name, { dtype, shape, data }]) => [name, { dtype, shape, byteLength: data.byteLength }] as const,
+      );
+      await file.writeFile(headerBytes(sized, metadata));
       for (const [, { data }] of ordered)
         await file.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     } finally {
@@ -211,11 +218,18 @@ function orderForAlignment(entries: readonly [string, Tensor][]): [string, Tenso
   return [...new Map(entries)].sort(([, a], [, b]) => rank(b) - rank(a));
 }
 
-function headerBytes(entries: readonly [string, Tensor][], metadata: Readonly<Record<string, string>>): Uint8Array {
+/** The bytes before the data: length and JSON, padded to a cache line. Tensors follow each other in the order given. */
+export function headerBytes(
+  entries: readonly (readonly [
+    string,
+    { readonly dtype: DType; readonly shape: readonly number[]; readonly byteLength: number },
+  ])[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   const header = new Map<string, unknown>(Object.keys(metadata).length === 0 ? [] : [['__metadata__', metadata]]);
   let begin = 0;
-  for (const [name, { dtype, shape, data }] of entries) {
-    const end = begin + data.byteLength;
+  for (const [name, { dtype, shape, byteLength }] of entries) {
+    const end = begin + byteLength;
     header.set(name, { dtype: typeNames[dtype], shape, data_offsets: [begin, end] });
     begin = end;
   }
