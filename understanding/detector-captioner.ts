@@ -1,0 +1,75 @@
+// The captioner that needs no download: finds things in each picture, follows them, and says in plain words what they do.
+import { InvalidRequestError } from '../graph/errors.ts';
+import type { Captioner, Description, Moment, SeenObject, Wish } from './captioner.ts';
+import { DETECTOR_SIDE, type Detector, openDetector } from './detect.ts';
+import { sayScene } from './say-scene.ts';
+import { follow, noTracks, SURE, type Tracked, type TrackState } from './track.ts';
+
+/** Long enough to see where things move, short enough to be read while they do. */
+const MOMENT_SECONDS = 4;
+
+/** @throws InvalidRequestError for wishes, which it does not understand, ModelFileError */
+export async function openDetectorCaptioner({ prompt, prefix, language }: Wish): Promise<Captioner> {
+  const wish = Object.entries({ prompt, prefix, language }).find(([, value]) => value !== undefined);
+  if (wish !== undefined) {
+    throw new InvalidRequestError(
+      `The captioner "detector" names what it sees in its own words and takes no ${wish[0]}. Leave it out, or use a captioner that can, such as hf:<model> or openai:<address>.`,
+    );
+  }
+  const detector = await openDetector();
+  return {
+    name: 'detector',
+    how: `CenterNet (COCO) by ${detector.backend}`,
+    longestSide: DETECTOR_SIDE,
+    momentSeconds: MOMENT_SECONDS,
+    concurrency: 1,
+    describe: (moment, memory, signal) => describe(detector, moment, memory as TrackState | undefined, signal),
+    close: () => Promise.resolve(detector.close()),
+  };
+}
+
+async function describe(
+  detector: Detector,
+  { samples }: Moment,
+  memory: TrackState = noTracks,
+  signal?: AbortSignal,
+): Promise<Description> {
+  let state = memory;
+  const found: Tracked[] = [];
+  for (const { picture, seconds } of samples) {
+    signal?.throwIfAborted();
+    const next = follow(state, await detector.detect(picture), seconds);
+    state = next.state;
+    found.push(...next.found);
+  }
+  const objects = objectsOf(found, samples.length);
+  const confidence = objects.reduce((sum, one) => sum + one.confidence, 0) / objects.length;
+  return {
+    text: sayScene(objects),
+    ...(objects.length > 0 && { confidence: rounded(confidence) }),
+    objects,
+    memory: state,
+  };
+}
+
+/** What was found in one picture of many by chance is left out. */
+function objectsOf(found: readonly Tracked[], pictures: number): readonly SeenObject[] {
+  const tracks = [...new Set(found.map(({ track }) => track))];
+  const objects = tracks.map((track) => {
+    const all = found.filter((one) => one.track === track);
+    const boxes = all.map(({ seconds, x, y, width, height }) => ({
+      seconds,
+      x: rounded(x),
+      y: rounded(y),
+      width: rounded(width),
+      height: rounded(height),
+    }));
+    const confidence = rounded(Math.max(...all.map((one) => one.confidence)));
+    return { label: all.at(-1)!.label, confidence, track, boxes };
+  });
+  const isLasting = ({ boxes, confidence }: SeenObject): boolean =>
+    boxes.length >= Math.min(2, pictures) || confidence >= SURE + 0.1;
+  return objects.filter(isLasting);
+}
+
+const rounded = (value: number): number => Math.round(value * 1000) / 1000;
