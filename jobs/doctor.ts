@@ -10,7 +10,14 @@ import { tensor } from '../graph/tensor.ts';
 import { availableEncoders, findFfmpeg, type Program } from '../io/ffmpeg.ts';
 import { listModels } from './model-names.ts';
 import { packageFolder, packageVersion } from './package-folder.ts';
-import { type Environment, environmentNow, readSettings, type Settings, settingVariables } from './settings.ts';
+import {
+  type Environment,
+  environmentNow,
+  readSettings,
+  secretVariables,
+  type Settings,
+  settingVariables,
+} from './settings.ts';
 import { verifyModel } from './verify-model.ts';
 
 export interface Finding {
@@ -65,7 +72,8 @@ function memory(): Finding {
 
 function variables(environment: Environment): Finding {
   const set = Object.keys(settingVariables).filter((name) => environment[name]);
-  const text = set.length > 0 ? set.map((name) => `${name}=${environment[name]}`).join(' ') : 'none set';
+  const shown = (name: string): string => `${name}=${secretVariables.includes(name) ? '(secret)' : environment[name]}`;
+  const text = set.length > 0 ? set.map(shown).join(' ') : 'none set';
   return { name: 'settings', status: 'ok', text };
 }
 

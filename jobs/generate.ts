@@ -1,21 +1,22 @@
 // From a sentence to clips: the whole pipeline in one screen. Everything else in jobs/ is a part of this story.
-import { childEngine } from '../graph/child-engine.ts';
-import { type Engine, localEngine } from '../graph/engine.ts';
+import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
 import { findFfmpeg } from '../io/ffmpeg.ts';
 import { writeSidecar } from '../io/sidecar.ts';
+import { removeLeftovers } from '../io/temporary.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
+import { loadRequestedModel } from './adapted-model.ts';
+import { withPinnedPicture } from './first-picture.ts';
 import { checkMemory } from './memory.ts';
-import { loadModel } from './model.ts';
-import { planOutputs } from './outputs.ts';
-import { Pipeline } from './pipeline.ts';
+import { type ClipOutput, planOutputs } from './outputs.ts';
 import type { Progress } from './progress.ts';
 import { renderClip } from './render-clip.ts';
 import { RenderReport } from './report.ts';
-import { type GenerateRequest, parseRequest } from './request.ts';
+import { type GenerateRequest, parseRequest, type ParsedRequest } from './request.ts';
 import { type Render, resolveRequest } from './resolve-request.ts';
-import { readSettings, type Settings } from './settings.ts';
+import type { Settings } from './settings.ts';
 import { differencesFrom, type Sidecar, sidecarOf } from './sidecar.ts';
 import { StageClock, type StageTimes } from './stages.ts';
+import { type EngineChoice, Studio } from './studio.ts';
 
 export interface GenerateOptions {
   /** Called at every change: often enough for a progress bar. */
@@ -25,12 +26,16 @@ export interface GenerateOptions {
   /** Aborting stops after the running step; the latents are kept and the same request goes on from there. */
   readonly signal?: AbortSignal;
   /** `child` (default) runs graphs in a child process, `local` in this one, whose event loop they block. */
-  readonly engine?: 'child' | 'local' | Engine;
+  readonly engine?: EngineChoice;
+  /** Keeps the model open for the next call, and brings engine and settings. Left out, all is closed at the end. */
+  readonly studio?: Studio;
   /** The record that the request was taken from; differences between then and now become notices. */
   readonly from?: Sidecar;
   readonly settings?: Settings;
   /** Latents are saved when a step ends so long after the last save (1000 ms). */
   readonly saveEveryMs?: number;
+  /** Clips that are there already, beside a record of this very render, are kept as they are. */
+  readonly keepFinished?: boolean;
 }
 
 export interface GeneratedClip extends WrittenVideo {
@@ -53,46 +58,58 @@ export interface GenerateResult {
  * @throws InvalidRequestError, ModelFileError, JobFailedError (code CANCELLED after an abort)
  */
 export async function generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<GenerateResult> {
-  const { settings = readSettings(), signal, saveEveryMs, from } = options;
-  const clock = new StageClock();
-  const report = new RenderReport(options);
-  const parsed = parseRequest(request);
-  report.stage('load');
-  const model = await clock.time('load', () => loadModel(parsed.model, settings));
-  const renders = resolveRequest(parsed, model);
-  checkMemory(model, renders[0]!);
-  const outputs = await planOutputs(parsed, renders);
-  const tools = await clock.time('load', () => findFfmpeg(settings));
-  if (from) report.notices(differencesFrom(from, { model, tools }));
-  const engine = await clock.time('load', () => startEngine(options.engine, settings));
-  const pipeline = new Pipeline(model, engine.engine, settings.cacheFolder);
+  const { studio = new Studio(options.settings, options.engine) } = options;
   try {
-    report.stage('text');
-    const prompts = await clock.time('text', () => pipeline.conditions(renders[0]!));
-    report.notices(prompts.notices);
-    const { cacheFolder } = settings;
-    const overwrite = parsed.overwrite ?? false;
-    const clips: GeneratedClip[] = [];
-    for (const [i, render] of renders.entries()) {
-      const events = report.clip(i + 1, renders.length, render);
-      const context = { pipeline, prompts, tools, clock, cacheFolder, saveEveryMs, signal, events };
-      const written = await renderClip(context, render, outputs[i]!, overwrite);
-      const sidecar = await sidecarOf(render, written, { model, tools });
-      const record = await writeSidecar(written.path, sidecar, { overwrite });
-      clips.push({ ...written, sidecar: record, sha256: sidecar.output.sha256, render });
-    }
-    const { name, fingerprint } = model;
-    return { clips, model: { name, fingerprint }, notices: report.noticed, milliseconds: clock.milliseconds };
+    return await generateIn(studio, await withPinnedPicture(parseRequest(request)), options);
+  } catch (error) {
+    if (!isHarmless(error)) await studio.close();
+    throw error;
   } finally {
-    await (engine.isOwn ? engine.engine.close() : pipeline.close());
+    if (options.studio === undefined) await studio.close();
   }
 }
 
-async function startEngine(
-  engine: GenerateOptions['engine'] = 'child',
-  { threads }: Settings,
-): Promise<{ readonly engine: Engine; readonly isOwn: boolean }> {
-  if (typeof engine === 'object') return { engine, isOwn: false };
-  const options = threads === undefined ? {} : { threads };
-  return { engine: engine === 'local' ? localEngine(options) : await childEngine(options), isOwn: true };
+async function generateIn(studio: Studio, request: ParsedRequest, options: GenerateOptions): Promise<GenerateResult> {
+  const { signal, saveEveryMs, from, keepFinished = false } = options;
+  const { settings } = studio;
+  const { cacheFolder } = settings;
+  const clock = new StageClock();
+  const report = new RenderReport(options);
+  report.stage('load');
+  const model = await clock.time('load', () => loadRequestedModel(request, settings));
+  const renders = resolveRequest(request, model);
+  checkMemory(model, renders[0]!);
+  const outputs = await planOutputs(request, renders, keepFinished ? model : undefined);
+  const result = (clips: readonly GeneratedClip[]): GenerateResult => {
+    const { name, fingerprint } = model;
+    return { clips, model: { name, fingerprint }, notices: report.noticed, milliseconds: clock.milliseconds };
+  };
+  for (const { path } of outputs) await removeLeftovers(path);
+  const finished = outputs.flatMap((output) => output.finished ?? []);
+  if (finished.length === outputs.length) return result(finished);
+  const looking = findFfmpeg(settings); // while the engine starts
+  looking.catch(() => undefined); // awaited below
+  const pipeline = await clock.time('load', () => studio.open(model));
+  const tools = await clock.time('load', () => looking);
+  if (from) report.notices(differencesFrom(from, { model, tools }));
+  report.stage('text');
+  const prompts = await clock.time('text', () => pipeline.conditions(renders[0]!));
+  report.notices(prompts.notices);
+  const overwrite = request.overwrite ?? false;
+  const make = async (render: Render, output: ClipOutput, number: number): Promise<GeneratedClip> => {
+    const events = report.clip(number, renders.length, render);
+    const context = { pipeline, prompts, tools, clock, cacheFolder, saveEveryMs, signal, events };
+    const written = await renderClip(context, render, output, overwrite);
+    const record = await sidecarOf(render, written, { model, tools });
+    const sidecar = await writeSidecar(written.path, record, { overwrite: overwrite || output.isRecorded });
+    return { ...written, sidecar, sha256: record.output.sha256, render };
+  };
+  const clips: GeneratedClip[] = [];
+  for (const [i, output] of outputs.entries()) clips.push(output.finished ?? (await make(renders[i]!, output, i + 1)));
+  return result(clips);
+}
+
+/** After a stop between two steps, or a request that was refused, the model is as open as before. */
+function isHarmless(error: unknown): boolean {
+  return error instanceof InvalidRequestError || (error instanceof JobFailedError && error.code === 'CANCELLED');
 }

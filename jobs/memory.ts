@@ -1,8 +1,9 @@
 // How much memory a render needs, roughly, so that what cannot fit is refused before anything is loaded.
 // Counts the activations that are alive at once at the widest places; weights are mapped and can be dropped by the system.
 import { totalmem } from 'node:os';
-import { spatialFactor, temporalFactor } from '../compressor/config.ts';
+import { type AutoencoderConfig, spatialFactor, temporalFactor } from '../compressor/config.ts';
 import { latentShape } from '../compressor/sizes.ts';
+import { defaultTiling } from '../compressor/tiling.ts';
 import { width } from '../dit/config.ts';
 import { tokenCount, tokenGrid } from '../dit/patchify.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
@@ -12,23 +13,40 @@ import type { Render } from './resolve-request.ts';
 const BYTES = 4;
 /** Copies of the tokens alive at once in a block: residual, norm, queries, keys, values, result and a spare. */
 const TOKEN_COPIES = 8;
-/** Feature maps of full size alive at once in the decoder. About 60 were measured on nano; half of that is counted, as a
- * render that is refused without need is worse than one that swaps. */
-const FEATURE_COPIES = 30;
+/** Feature maps of full size alive at once in the decoder: 38 measured on Wan 2.1's widths, 60 on nano's. */
+const FEATURE_COPIES = 45;
+/** Elements of one frame's feature map above which frames are decoded in tiles: about 8 GB in all. */
+const TILE_ABOVE = 12_000_000;
 
 type Size = Pick<Render, 'width' | 'height' | 'frames'>;
 
-/** Bytes of activations at the widest place of a render. */
-export function estimateMemory(model: Model, size: Size): number {
+/** Bytes of activations at the widest place of each stage of a render. */
+export function activationBytes(model: Model, size: Size): { readonly steps: number; readonly decode: number } {
   const { transformer, autoencoder } = model;
   const { config } = autoencoder;
   const tokens = tokenCount(tokenGrid(transformer.config, latentShape(config, size)));
   const perToken = TOKEN_COPIES * width(transformer.config) + 2 * transformer.config.ffnDim;
-  const cells = (size.width * size.height) / config.patchSize ** 2;
   const framesAtOnce = Math.min(size.frames, temporalFactor(config));
-  const decoding = cells * framesAtOnce * config.decoderBaseDim * FEATURE_COPIES;
-  const picture = size.width * size.height * framesAtOnce * 3 * 2;
-  return BYTES * Math.max(tokens * perToken, decoding + picture);
+  const isTiled = decodesInTiles(config, size);
+  const tile = isTiled ? { width: defaultTiling.tileWidth, height: defaultTiling.tileHeight } : size;
+  const decoding = featuresOf(config, tile) * framesAtOnce * FEATURE_COPIES;
+  const video = size.width * size.height * 3 * (isTiled ? size.frames : framesAtOnce);
+  return { steps: BYTES * tokens * perToken, decode: BYTES * (decoding + video) };
+}
+
+/** Bytes of activations at the widest place of a render. */
+export function estimateMemory(model: Model, size: Size): number {
+  const { steps, decode } = activationBytes(model, size);
+  return Math.max(steps, decode);
+}
+
+/** Whether frames are so large that the decoder works tile by tile, which blends the tiles' edges. Depends on nothing else. */
+export function decodesInTiles(config: AutoencoderConfig, size: Omit<Size, 'frames'>): boolean {
+  return featuresOf(config, size) > TILE_ABOVE;
+}
+
+function featuresOf(config: AutoencoderConfig, { width, height }: Omit<Size, 'frames'>): number {
+  return ((width * height) / config.patchSize ** 2) * config.decoderBaseDim;
 }
 
 /** @throws InvalidRequestError with a size that would fit when a render needs more than the machine has */

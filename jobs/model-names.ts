@@ -2,6 +2,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve, sep } from 'node:path';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { listRepositories, parseHubAddress } from '../io/hub-cache.ts';
+import { requireSnapshot } from './pull-model.ts';
 import type { Settings } from './settings.ts';
 
 export interface NamedModel {
@@ -10,11 +12,16 @@ export interface NamedModel {
   readonly folder: string;
 }
 
-/** Finds a model: text with a path in it (`./wan`, `/data/wan`) is a folder, all else a name. @throws InvalidRequestError */
+/**
+ * Finds a model: text with a path in it (`./wan`, `/data/wan`) is a folder; where there is no such folder, `owner/name` is a
+ * model that was pulled from the hub; all else is a name in the model folders. @throws InvalidRequestError
+ */
 export async function findModel(nameOrFolder: string, settings: Settings): Promise<NamedModel> {
   if (isPath(nameOrFolder)) {
     const folder = resolve(nameOrFolder);
     if (await isFolder(folder)) return { name: folder, folder };
+    const address = settings.hub && parseHubAddress(nameOrFolder);
+    if (address) return { name: nameOrFolder, folder: await requireSnapshot(address, settings.hub.cacheFolder) };
     throw new InvalidRequestError(`model (=${nameOrFolder}): there is no such folder. Check the path.`);
   }
   for (const models of settings.modelFolders) {
@@ -40,6 +47,20 @@ export async function listModels(settings: Settings): Promise<readonly NamedMode
     }
   }
   return [...found.values()];
+}
+
+/** Models in the diffusers layout that were pulled from the hub, by this or another program, each at its `main`. */
+export async function listPulledModels(settings: Settings): Promise<readonly NamedModel[]> {
+  const repositories = settings.hub ? await listRepositories(settings.hub.cacheFolder) : [];
+  const found: NamedModel[] = [];
+  for (const { id, snapshots } of repositories) {
+    for (const { commit, folder, refs } of snapshots) {
+      const revision = refs.includes('main') ? undefined : (refs[0] ?? commit);
+      const isModel = await stat(join(folder, 'model_index.json')).then(() => true, () => false); // prettier-ignore
+      if (isModel) found.push({ name: revision === undefined ? id : `${id}@${revision}`, folder });
+    }
+  }
+  return found;
 }
 
 function isPath(text: string): boolean {

@@ -2,10 +2,12 @@
 // tower and a flow scheduler. Reads configs and headers only; weights stay in their files until an engine maps them.
 import { join } from 'node:path';
 import { type AutoencoderConfig, parseAutoencoderConfig, spatialFactor } from '../compressor/config.ts';
+import { isOriginalVae, originalVaeName } from '../compressor/original-names.ts';
 import { checkClipSize, type ClipSize } from '../compressor/sizes.ts';
 import { parseTextEncoderConfig, type TextEncoderModel } from '../conditioning/text-states.ts';
 import { openTokenizer, type TextTokenizer } from '../conditioning/tokenizer.ts';
 import { parseTransformerConfig, type TransformerConfig } from '../dit/config.ts';
+import { originalName, originalPrefix } from '../dit/original-names.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from '../dit/scheduler-config.ts';
 import { ModelFileError } from '../graph/errors.ts';
 import type { Weights } from '../graph/weights.ts';
@@ -43,6 +45,8 @@ export interface Model {
   /** Text positions L that the transformer attends to. */
   readonly textLength: number;
   readonly masksPadding: boolean;
+  /** Whether it was taught with a clean first frame, by timesteps for each token, as Wan 2.2 TI2V. */
+  readonly startsFromPicture: boolean;
   readonly defaults: ModelDefaults;
 }
 
@@ -83,6 +87,7 @@ export async function loadModel(nameOrFolder = 'nano', settings: Settings = read
     scheduler: parseSchedulerConfig(schedule.config, join(schedule.folder, 'scheduler_config.json')),
     textLength,
     masksPadding,
+    startsFromPicture: files.index['expand_timesteps'] === true,
     defaults,
   };
   checkFit(model);
@@ -103,7 +108,15 @@ type Parse<Config> = (json: unknown, source: string) => Config;
 
 function networkOf<Config>(component: ModelComponent, parse: Parse<Config>): Network<Config> {
   const config = parse(component.config, join(component.folder, 'config.json'));
-  return { config, weights: weightsOf(component) };
+  return { config, weights: spelled(component, weightsOf(component)) };
+}
+
+/** Files in Wan's own spelling are read by the names of diffusers. */
+function spelled({ weights: file }: ModelComponent, weights: Weights): Weights {
+  const has = (name: string): boolean => file!.tensors.has(name) || file!.unsupported.has(name);
+  const prefix = originalPrefix(has);
+  if (prefix !== undefined) return (name) => weights(prefix + originalName(name));
+  return isOriginalVae(has) ? (name) => weights(originalVaeName(name)) : weights;
 }
 
 function weightsOf({ folder, weights }: ModelComponent): Weights {

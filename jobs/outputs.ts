@@ -3,10 +3,12 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { refuseExisting } from '../io/atomic.ts';
 import { sidecarPath } from '../io/sidecar.ts';
 import { checkOutput } from '../io/write-video.ts';
+import { findClip, type Found } from './finished-clip.ts';
+import type { Model } from './model.ts';
 import type { ParsedRequest } from './request.ts';
 import type { Render } from './resolve-request.ts';
 
-export interface ClipOutput {
+export interface ClipOutput extends Found {
   /** Absolute: a file, a folder of pictures, or their pattern. */
   readonly path: string;
   readonly sidecar: string;
@@ -14,22 +16,31 @@ export interface ClipOutput {
 
 /**
  * One output for each clip, checked before any work is done.
+ * @param model whose clips are kept where they are there already; left out, they stand in the way
  * @throws InvalidRequestError for a name that cannot be written or a file that stands in the way
  */
-export async function planOutputs(request: ParsedRequest, renders: readonly Render[]): Promise<readonly ClipOutput[]> {
+export async function planOutputs(
+  request: ParsedRequest,
+  renders: readonly Render[],
+  model?: Model,
+): Promise<readonly ClipOutput[]> {
   const asked = resolve(request.output ?? defaultName(request.prompt));
   const paths = renders.length === 1 ? [asked] : renders.map((_, i) => numbered(asked, i + 1, renders.length));
-  const outputs = paths.map((path) => ({ path, sidecar: sidecarPath(path) }));
   const overwrite = request.overwrite ?? false;
-  for (const [i, { path, sidecar }] of outputs.entries()) {
+  const outputs: ClipOutput[] = [];
+  for (const [i, path] of paths.entries()) {
+    const output = { path, sidecar: sidecarPath(path) };
+    const found = model ? await findClip(renders[i]!, output, model) : { isRecorded: false };
+    outputs.push({ ...output, ...found });
+    if ('finished' in found) continue;
     await checkOutput(path, renders[i]!, { overwrite });
-    await refuseExisting(sidecar, { overwrite });
+    await refuseExisting(output.sidecar, { overwrite: overwrite || found.isRecorded });
   }
   return outputs;
 }
 
 /** The first words of the prompt, as a file name that every system takes. */
-function defaultName(prompt: string): string {
+export function defaultName(prompt: string): string {
   const words = prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
   let name = '';
   for (const word of words) {

@@ -4,18 +4,23 @@ import { join } from 'node:path';
 import { decode } from '../compressor/autoencoder.ts';
 import { type Autoencoder, openAutoencoder } from '../compressor/open-autoencoder.ts';
 import { type ClipSize, latentShape } from '../compressor/sizes.ts';
-import { denormalizeLatents } from '../compressor/statistics.ts';
+import { denormalizeLatents, normalizeLatents } from '../compressor/statistics.ts';
+import { defaultTiling } from '../compressor/tiling.ts';
 import { folderStateCache } from '../conditioning/state-cache.ts';
 import { openTextEncoder, type PromptEncoder, wordMask } from '../conditioning/text-states.ts';
 import { type Condition, type Denoiser, type DenoiserOptions, openDenoiser } from '../dit/denoiser.ts';
+import { givenFrames, type GivenLatents } from '../dit/given-latents.ts';
 import { expertsByNoise, guidedVelocity, type Velocity } from '../dit/guidance.ts';
+import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { tokenCount, tokenGrid } from '../dit/patchify.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import type { Engine } from '../graph/engine.ts';
 import { parameterScope } from '../graph/parameters.ts';
-import { tensor } from '../graph/tensor.ts';
-import { type Frames, tensorToFrames } from '../io/frames.ts';
+import { floats, tensor } from '../graph/tensor.ts';
+import { type Frames, framesToTensor, tensorToFrames } from '../io/frames.ts';
+import { firstPicture } from './first-picture.ts';
+import { decodesInTiles } from './memory.ts';
 import type { Model } from './model.ts';
 import type { Render } from './resolve-request.ts';
 
@@ -42,7 +47,7 @@ export class Pipeline {
   readonly model: Model;
   readonly #engine: Engine;
   readonly #text: PromptEncoder;
-  readonly #autoencoder: Autoencoder;
+  readonly #autoencoders: { readonly whole: Autoencoder; readonly tiled: Autoencoder };
   #denoisers: { readonly key: string; readonly open: readonly Denoiser[]; readonly flops: number } | undefined;
 
   /** Opens nothing yet. @param cacheFolder where text states are kept for other processes; in memory if left out */
@@ -55,7 +60,10 @@ export class Pipeline {
       tokenizer: model.tokenizer,
       ...(cache && { cache }),
     });
-    this.#autoencoder = openAutoencoder(engine, model.autoencoder);
+    this.#autoencoders = {
+      whole: openAutoencoder(engine, model.autoencoder),
+      tiled: openAutoencoder(engine, { ...model.autoencoder, tiling: defaultTiling }),
+    };
   }
 
   /** Latents of a clip without the batch: [C,T,H,W]. */
@@ -64,10 +72,11 @@ export class Pipeline {
   }
 
   /** Text states of both prompts. UMT5, of up to 11 GB, is closed before the transformer opens. */
-  async conditions({ prompt, negativePrompt }: Render): Promise<PromptConditions> {
+  async conditions(render: Render): Promise<PromptConditions> {
+    const { prompt, negativePrompt } = render;
     const { textLength, textEncoder, name } = this.model;
-    const positive = await this.#condition(prompt);
-    const negative = await this.#condition(negativePrompt);
+    const positive = await this.#condition(prompt, render);
+    const negative = await this.#condition(negativePrompt, render);
     if (textEncoder.kind === 'umt5') await this.#text.release();
     const unknown = this.#text.unknownWords(prompt);
     const notices = [
@@ -79,9 +88,25 @@ export class Pipeline {
     return { positive, negative, notices };
   }
 
-  async #condition(prompt: string): Promise<Condition> {
+  async #condition(prompt: string, size: ClipSize): Promise<Condition> {
     const text = await this.#text.encode(prompt, this.model.textLength);
-    return this.model.masksPadding ? { text, textMask: wordMask(text) } : { text };
+    const [, ...grid] = this.latentShape(size);
+    return {
+      text,
+      ...(this.model.masksPadding && { textMask: wordMask(text) }),
+      ...(takesPositions(this.model.transformer.config) && { channels: positionChannels(grid) }),
+    };
+  }
+
+  /** Latents of what a render starts from: its picture as the first frame. */
+  async given(render: Render): Promise<GivenLatents | undefined> {
+    const picture = await firstPicture(render);
+    if (picture === undefined) return undefined;
+    const { config } = this.model.autoencoder;
+    const { whole, tiled } = this.#autoencoders;
+    const { mean } = await (decodesInTiles(config, render) ? tiled : whole).encode(framesToTensor(picture));
+    const { patchSize } = this.model.transformer.config;
+    return givenFrames(floats(normalizeLatents(config, mean)), 0, { shape: this.latentShape(render), patchSize });
   }
 
   /** Opens the transformer for a clip's shape and follows the prompt with guidance. */
@@ -97,11 +122,13 @@ export class Pipeline {
   /** Latents [C*T*H*W] as the sampler leaves them to frames, in pieces as they are ready. */
   async *frames(render: Render, latents: Float32Array): AsyncGenerator<Frames> {
     const shaped = tensor(latents, [1, ...this.latentShape(render)]);
-    const z = denormalizeLatents(this.model.autoencoder.config, shaped);
+    const { config } = this.model.autoencoder;
+    const autoencoder = this.#autoencoders[decodesInTiles(config, render) ? 'tiled' : 'whole'];
+    const z = denormalizeLatents(config, shaped);
     if (render.width * render.height * render.frames <= PIXELS_AT_ONCE) {
-      yield tensorToFrames(await this.#autoencoder.decode(z));
+      yield tensorToFrames(await autoencoder.decode(z));
     } else {
-      for await (const piece of this.#autoencoder.decodeStream(z)) yield tensorToFrames(piece);
+      for await (const piece of autoencoder.decodeStream(z)) yield tensorToFrames(piece);
     }
   }
 
@@ -115,25 +142,25 @@ export class Pipeline {
   /** Releases all graphs; the engine stays open. */
   async close(): Promise<void> {
     await this.#text.release();
-    await this.#autoencoder.close();
+    await Promise.all(Object.values(this.#autoencoders).map((autoencoder) => autoencoder.close()));
     await this.#closeDenoisers();
   }
 
   async #openDenoisers(render: Render, like: Condition) {
     const { transformer, experts } = this.model;
     const shape = this.latentShape(render);
-    const isSmall = tokenCount(tokenGrid(transformer.config, shape)) <= TOKENS_PER_BATCH;
+    const grid = tokenGrid(transformer.config, shape);
+    const isSmall = tokenCount(grid) <= TOKENS_PER_BATCH;
     const batch = render.guidance !== 1 && isSmall ? 2 : 1;
-    const key = [...shape, batch].join('x');
+    const timesteps = render.image === undefined ? 1 : grid.frames;
+    const key = [...shape, batch, timesteps].join('x');
     if (this.#denoisers?.key !== key) {
       await this.#closeDenoisers();
       const meter = { flops: 0 };
       const engine = meteredEngine(this.#engine, meter);
       const open: Denoiser[] = [];
       for (const network of experts ? [transformer, experts.low] : [transformer]) {
-        open.push(
-          await openDenoiser(engine, { ...network, shape, timesteps: 1, like, batch } satisfies DenoiserOptions),
-        );
+        open.push(await openDenoiser(engine, { ...network, shape, timesteps, like, batch } satisfies DenoiserOptions));
       }
       const runs = render.guidance === 1 || batch === 2 ? 1 : 2;
       this.#denoisers = { key, open, flops: (meter.flops / open.length) * runs };

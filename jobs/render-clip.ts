@@ -70,6 +70,7 @@ async function sample(context: RenderContext, render: Render, saved: SavedLatent
   signal?.throwIfAborted();
   const { velocity, flops } = await clock.time('load', () => pipeline.velocity(render, prompts));
   events.opened({ step: flops, decode: pipeline.decodeFlops(render) });
+  const given = await clock.time('load', () => pipeline.given(render));
   const earlier = await saved.load();
   if (earlier !== undefined) events.resumed(earlier.state.step);
   let since = performance.now();
@@ -84,6 +85,7 @@ async function sample(context: RenderContext, render: Render, saved: SavedLatent
       velocity,
       scheduler: createScheduler(schedulerOf(render, pipeline.model), { steps: render.steps }),
       from: earlier ?? initialNoise(render.seed, sizeOf(pipeline.latentShape(render)), render.clip),
+      given,
       onStep,
       signal,
     }),

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { samplerNames } from '../dit/scheduler-config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { problemOf } from './request-problem.ts';
 
 const whole = (least: number, most: number, orElse = '') => {
   const error = `must be a whole number from ${least} to ${most}${orElse}`;
@@ -28,7 +29,30 @@ export const generateSchema = z.strictObject({
     .regex(/[\p{L}\p{N}\p{S}]/u, { error: sayWhat })
     .describe('what the clip shows'),
   negativePrompt: text(5000).optional().describe('what the clip should keep away from'),
+  image: text(4096)
+    .min(1, { error: 'is empty' })
+    .optional()
+    .describe('picture that the clip starts from: PNG, JPEG, WebP, AVIF, GIF, TIFF or SVG'),
+  imageSha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, { error: 'must be 64 hexadecimal digits' })
+    .optional()
+    .describe('of the picture; another one in its place is refused'),
+  fit: z
+    .enum(['cover', 'contain', 'stretch'], { error: 'must be cover, contain or stretch' })
+    .optional()
+    .describe('how a picture of another shape fills the clip: cover (default), contain or stretch'),
   model: text(4096).min(1, { error: 'is empty' }).optional().describe('a model by name, or its folder (default nano)'),
+  lora: z
+    .array(text(4096).min(1, { error: 'is empty' }), { error: 'must be a list of files' })
+    .max(20, { error: 'must be at most 20 files' })
+    .readonly()
+    .optional()
+    .describe('a LoRA to merge into the model, file or file:weight; may be given several times'),
+  loraLenient: z
+    .boolean({ error: 'must be true or false' })
+    .optional()
+    .describe('leave out what of a LoRA matches nothing in the model'),
   width: whole(8, 8192).optional().describe('of the clip in pixels'),
   height: whole(8, 8192).optional().describe('of the clip in pixels'),
   frames: whole(1, 10001).optional().describe('length of the clip; 4k+1 for most models'),
@@ -58,19 +82,6 @@ export type ParsedRequest = z.output<typeof generateSchema>;
 export function parseRequest(input: unknown): ParsedRequest {
   const parsed = generateSchema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => problemOf(issue, input));
+  const problems = parsed.error.issues.map((issue) => problemOf(issue, input, generateSchema.shape, 'a prompt'));
   throw new InvalidRequestError(problems.join(' '), { cause: parsed.error });
-}
-
-function problemOf(issue: z.core.$ZodIssue, input: unknown): string {
-  if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(generateSchema.shape).join(', ');
-    return `There is no field ${issue.keys.join(', ')}. Known are ${known}.`;
-  }
-  const field = issue.path.join('.');
-  if (field === '') return `A request must be an object with a prompt, not ${JSON.stringify(input)}.`;
-  const value = (input as Record<string, unknown>)[String(issue.path[0])];
-  if (value === undefined) return `${field} is missing.`;
-  const shown = JSON.stringify(value) ?? typeof value;
-  return `${field} (=${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}) ${issue.message}.`;
 }

@@ -2,15 +2,24 @@
 // is its render, so the clip can be made again whatever the defaults will be by then.
 import { createHash, randomInt } from 'node:crypto';
 import { type SamplerName, samplerConfig, type SchedulerConfig } from '../dit/scheduler-config.ts';
+import { takesPositions } from '../dit/position-channels.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { loraText } from './lora.ts';
 import { checkModelSize, type Model } from './model.ts';
 import type { ParsedRequest } from './request.ts';
 
 /** One clip to make, with every choice made. */
 export interface Render {
   readonly prompt: string;
+  /** Path of the picture that the clip starts from, its checksum, and how it fills the clip. */
+  readonly image?: string;
+  readonly imageSha256?: string;
+  readonly fit?: 'cover' | 'contain' | 'stretch';
   readonly negativePrompt: string;
   readonly model: string;
+  /** LoRA files that are merged into the model, `file` or `file:weight`. */
+  readonly lora?: readonly string[];
+  readonly loraLenient?: boolean;
   readonly width: number;
   readonly height: number;
   readonly frames: number;
@@ -33,12 +42,16 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
     frames: request.frames ?? defaults.frames,
   };
   checkModelSize(model, size);
-  checkTextToVideo(model);
+  checkPicture(model, request);
   const first = request.clip ?? 0;
   const render: Render = {
     prompt: request.prompt,
+    ...(request.image !== undefined && { image: request.image, fit: request.fit ?? 'cover' }),
+    ...(request.imageSha256 !== undefined && { imageSha256: request.imageSha256 }),
     negativePrompt: request.negativePrompt ?? defaults.negativePrompt,
     model: model.name,
+    ...(request.lora !== undefined && request.lora.length > 0 && { lora: request.lora.map(loraText) }),
+    ...(request.loraLenient === true && { loraLenient: true }),
     ...size,
     fps: request.fps ?? defaults.fps,
     steps: request.steps ?? defaults.steps,
@@ -59,7 +72,7 @@ export function schedulerOf(render: Render, model: Model): SchedulerConfig {
 
 /** Names the latents of a render: equal for renders that sample the same numbers, also from another folder. */
 export function latentsKey(render: Render, model: Model): string {
-  const { fps: _fps, model: _name, ...sampled } = render;
+  const { fps: _fps, model: _name, lora: _files, loraLenient: _lenient, image: _path, ...sampled } = render;
   return createHash('sha256')
     .update(JSON.stringify(['latents 1', model.fingerprint, sampled]))
     .digest('hex');
@@ -70,10 +83,15 @@ function seedOf(seed: ParsedRequest['seed']): number {
   return seed === 'random' ? randomInt(2 ** 32) : (seed ?? 0);
 }
 
-function checkTextToVideo({ name, transformer }: Model): void {
+function checkPicture({ name, transformer, startsFromPicture }: Model, { image }: ParsedRequest): void {
   const { inChannels, outChannels, imageDim } = transformer.config;
-  if (inChannels === outChannels && imageDim === null) return;
-  throw new InvalidRequestError(
-    `model (=${name}) starts from a picture, which cannot be given yet. Use a text-to-video model.`,
-  );
+  const needsNone = (inChannels === outChannels || takesPositions(transformer.config)) && imageDim === null;
+  if (!needsNone) {
+    throw new InvalidRequestError(
+      `model (=${name}) gets its picture through channels of its own, which is not there yet. Use another model.`,
+    );
+  }
+  if (image !== undefined && !startsFromPicture) {
+    throw new InvalidRequestError(`image (=${image}) cannot be given to ${name}, which was taught to start from text.`);
+  }
 }

@@ -27,7 +27,7 @@ export type Sidecar = z.output<typeof SidecarFile>;
 
 /** What is written into the clip: the same for the same bytes of picture. */
 export function clipMetadata(render: Render, model: Model): Record<string, unknown> {
-  const { prompt, negativePrompt, ...settings } = render;
+  const { prompt, negativePrompt, image: _path, ...settings } = render;
   return {
     software: `tessera ${packageVersion}`,
     prompt,

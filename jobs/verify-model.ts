@@ -60,7 +60,7 @@ function textEncoderGraph(textEncoder: Model['textEncoder']): Graph {
 }
 
 /** One token; beside image tokens the reference takes no other number of text positions than 512. */
-function transformerGraph(config: TransformerConfig, cells: number): Graph {
+export function transformerGraph(config: TransformerConfig, cells: number): Graph {
   const { imageDim, posEmbedLength, inChannels, patchSize, textDim } = config;
   const inputs = {
     latents: input('latents', [1, inChannels, patchSize[0], cells, cells]),

@@ -154,6 +154,17 @@ describe('generate', () => {
     ]);
   });
 
+  it('runs the architectures of Wan 2.1: flat autoencoder, patches, UMT5', async () => {
+    const models = join(await scratch(), 'models');
+    const own = { ...settings, modelFolders: [models] };
+    await writeTinyModel(join(models, 'wan'), { family: 'wan2.1' });
+    const first = await render({ model: 'wan', width: 48, height: 32, frames: 9 }, { settings: own });
+    expect(first.clips[0]).toMatchObject({ width: 48, height: 32, frames: 9 });
+    const dog = await render({ model: 'wan', width: 48, height: 32, frames: 9, prompt: 'a dog' }, { settings: own });
+    expect(dog.clips[0]!.sizeBytes).not.toBe(first.clips[0]!.sizeBytes);
+    await expect(render({ model: 'wan', width: 40 }, { settings: own })).rejects.toThrow('Use 32 or 48.');
+  });
+
   it('hides padding where the model says so', async () => {
     const models = join(await scratch(), 'models');
     await writeTinyModel(join(models, 'tiny'), { masksPadding: true });

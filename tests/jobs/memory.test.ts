@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { checkMemory, estimateMemory } from '../../jobs/memory.ts';
+import { parseAutoencoderConfig } from '../../compressor/config.ts';
+import { checkMemory, decodesInTiles, estimateMemory } from '../../jobs/memory.ts';
 import { loadModel, type Model } from '../../jobs/model.ts';
 import { parseRequest } from '../../jobs/request.ts';
 import { resolveRequest } from '../../jobs/resolve-request.ts';
@@ -19,8 +20,17 @@ const renderOf = (width: number, height: number, frames: number) =>
 describe('checkMemory', () => {
   it('grows with the picture and, through the tokens, with the length', () => {
     const small = estimateMemory(model, { width: 64, height: 64, frames: 17 });
-    expect(estimateMemory(model, { width: 128, height: 128, frames: 17 })).toBe(4 * small);
+    expect(estimateMemory(model, { width: 128, height: 128, frames: 17 })).toBeCloseTo(4 * small);
     expect(estimateMemory(model, { width: 64, height: 64, frames: 4001 })).toBeGreaterThan(2 * small);
+  });
+
+  it('decodes large frames in tiles, whose memory does not grow with the frame', () => {
+    const wan = { ...model, autoencoder: { ...model.autoencoder, config: parseAutoencoderConfig({}) } };
+    expect(decodesInTiles(wan.autoencoder.config, { width: 256, height: 256 })).toBe(false);
+    expect(decodesInTiles(wan.autoencoder.config, { width: 832, height: 480 })).toBe(true);
+    const large = estimateMemory(wan, { width: 832, height: 480, frames: 81 });
+    expect(large).toBeLessThan(8e9);
+    expect(estimateMemory(wan, { width: 1280, height: 720, frames: 81 })).toBeLessThan(1.3 * large);
   });
 
   it('lets pass what fits', () => {

@@ -24,5 +24,10 @@ export async function sharedScratch(): Promise<string> {
 }
 
 export function settingsIn(folder: string): Settings {
-  return { modelFolders: [join(folder, 'models')], cacheFolder: join(folder, 'cache'), threads: 1 };
+  return {
+    modelFolders: [join(folder, 'models')],
+    cacheFolder: join(folder, 'cache'),
+    dataFolder: join(folder, 'data'),
+    threads: 1,
+  };
 }

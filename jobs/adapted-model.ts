@@ -1,0 +1,41 @@
+// The model that a request asks for: loaded, and with the request's LoRA files merged into its transformer.
+import { createHash } from 'node:crypto';
+import type { TransformerConfig } from '../dit/config.ts';
+import { parameterScope } from '../graph/parameters.ts';
+import { loraKey, mergeLoras, type OpenLora, openLoras, parseLora } from './lora.ts';
+import { loadModel, type Model, type Network } from './model.ts';
+import type { ParsedRequest } from './request.ts';
+import type { Settings } from './settings.ts';
+import { transformerGraph } from './verify-model.ts';
+
+/** @throws InvalidRequestError, ModelFileError */
+export async function loadRequestedModel(
+  { model: name, lora = [], loraLenient = false }: Pick<ParsedRequest, 'model' | 'lora' | 'loraLenient'>,
+  settings: Settings,
+): Promise<Model> {
+  const model = await loadModel(name, settings);
+  if (lora.length === 0) return model;
+  const { transformer, experts, fingerprint } = model;
+  const loras = await openLoras(lora.map(parseLora), parameterNames(transformer.config), loraLenient);
+  const adapt = async (network: Network<TransformerConfig>, part: string): Promise<Network<TransformerConfig>> => {
+    const place = { key: `${fingerprint} ${part}`, cacheFolder: settings.cacheFolder };
+    return { ...network, weights: await mergeLoras(network.weights, loras, place) };
+  };
+  return {
+    ...model,
+    fingerprint: fingerprintWith(fingerprint, loras),
+    transformer: await adapt(transformer, 'transformer'),
+    ...(experts && { experts: { ...experts, low: await adapt(experts.low, 'transformer_2') } }),
+  };
+}
+
+/** Names of all tensors of a transformer, as its definition asks for them. */
+function parameterNames(config: TransformerConfig): readonly string[] {
+  const scope = parameterScope();
+  transformerGraph(config, Math.max(config.patchSize[1], config.patchSize[2]))(scope.parameters);
+  return scope.specs().map(({ name }) => name);
+}
+
+function fingerprintWith(fingerprint: string, loras: readonly OpenLora[]): string {
+  return createHash('sha256').update(JSON.stringify([fingerprint, loraKey(loras)])).digest('hex'); // prettier-ignore
+}

@@ -1,0 +1,138 @@
+// What a render will take, stage by stage, before anything is loaded: bytes of weights that are mapped from files (the system may
+// drop them), bytes of memory that are its own, and time at the speed that this machine shows in a short product.
+import { decode } from '../compressor/autoencoder.ts';
+import { latentShape } from '../compressor/sizes.ts';
+import { clipTextStates } from '../conditioning/clip-text.ts';
+import { umt5States } from '../conditioning/umt5.ts';
+import { velocity } from '../dit/transformer.ts';
+import { input, matmul } from '../graph/build.ts';
+import { compile, type CompiledGraph } from '../graph/compile.ts';
+import { localEngine } from '../graph/engine.ts';
+import { parameterScope } from '../graph/parameters.ts';
+import { tensor } from '../graph/tensor.ts';
+import { activationBytes, checkMemory, machineMemory } from './memory.ts';
+import { loadRequestedModel } from './adapted-model.ts';
+import type { Model } from './model.ts';
+import { type GenerateRequest, parseRequest } from './request.ts';
+import { type Render, resolveRequest } from './resolve-request.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+export interface StagePlan {
+  readonly stage: 'text' | 'steps' | 'decode';
+  /** Weights that stay in their files. */
+  readonly mappedBytes: number;
+  /** Weights and activations in memory of its own, about. */
+  readonly privateBytes: number;
+  /** About; unknown where no product was measured. */
+  readonly seconds: number;
+}
+
+export interface RenderPlan {
+  readonly render: Render;
+  readonly stages: readonly StagePlan[];
+  /** The most that is private at once: stages follow each other. */
+  readonly peakPrivateBytes: number;
+  readonly machineBytes: number;
+  readonly fits: boolean;
+  /** Floating point operations a second of the bare product that times follow from. */
+  readonly flopsPerSecond: number;
+}
+
+/** Part of a bare product's speed that whole graphs reach. */
+const REACHED = 0.75;
+/** Below so many bytes of mapped weights, the engine packs them anew for speed: a private copy (graph/session.ts). */
+const PREPACKED_BELOW = 256 * 2 ** 20;
+const TEXT_TOKENS = 64;
+
+/** Plans what `generate` would do. Reads headers, not weights. @throws InvalidRequestError, ModelFileError */
+export async function planRender(request: GenerateRequest, settings: Settings = readSettings()): Promise<RenderPlan> {
+  const parsed = parseRequest(request);
+  const model = await loadRequestedModel(parsed, settings);
+  const render = resolveRequest(parsed, model)[0]!;
+  checkMemory(model, render); // graphs of what is far too large would take long to build
+  const speed = await measureSpeed(settings.threads);
+  const active = activationBytes(model, render);
+  const passes = render.steps * (render.guidance === 1 ? 1 : 2);
+  const [text, steps, decoding] = [textGraph(model), stepGraph(model, render), decodeGraph(model, render)];
+  const stage = (name: StagePlan['stage'], graph: CompiledGraph, activations: number, runs: number): StagePlan => {
+    const { mappedBytes, widenedBytes, flops } = graph;
+    const packed = mappedBytes < PREPACKED_BELOW ? mappedBytes : 0;
+    return {
+      stage: name,
+      mappedBytes,
+      privateBytes: widenedBytes + packed + activations,
+      seconds: (flops * runs) / (speed * REACHED),
+    };
+  };
+  const stages = [
+    stage('text', text, TEXT_TOKENS * model.textEncoder.config.hiddenSize * 4 * 32, 2),
+    stage('steps', steps, active.steps, passes),
+    stage('decode', decoding, active.decode, 1),
+  ];
+  const peakPrivateBytes = Math.max(...stages.map(({ privateBytes }) => privateBytes));
+  const machineBytes = machineMemory();
+  return {
+    render,
+    stages,
+    peakPrivateBytes,
+    machineBytes,
+    fits: peakPrivateBytes <= machineBytes,
+    flopsPerSecond: speed,
+  };
+}
+
+function textGraph({ textEncoder, textLength }: Model): CompiledGraph {
+  const p = parameterScope().parameters;
+  const ids = input('ids', [1, Math.min(TEXT_TOKENS, textLength)], 'int32');
+  const states =
+    textEncoder.kind === 'clip' ? clipTextStates(p, textEncoder.config, ids) : umt5States(p, textEncoder.config, ids);
+  return compile({ outputs: { states: states.lastHiddenState }, weights: textEncoder.weights });
+}
+
+/** One pass of the transformer; with two experts each pass runs one of them, but both are mapped. */
+function stepGraph(model: Model, render: Render): CompiledGraph {
+  const { config, weights } = model.transformer;
+  const [, , ...grid] = latentShape(model.autoencoder.config, render);
+  const node = velocity(parameterScope().parameters, config, {
+    latents: input('latents', [1, config.inChannels, ...grid]),
+    timestep: input('timestep', [1]),
+    text: input('text', [1, model.textLength, config.textDim]),
+    ...(config.imageDim !== null &&
+      config.posEmbedLength === null && { image: input('image', [1, 257, config.imageDim]) }),
+  });
+  const graph = compile({ outputs: { velocity: node }, weights });
+  return model.experts === undefined
+    ? graph
+    : { ...graph, mappedBytes: 2 * graph.mappedBytes, widenedBytes: 2 * graph.widenedBytes };
+}
+
+function decodeGraph(model: Model, render: Render): CompiledGraph {
+  const { config, weights } = model.autoencoder;
+  const video = decode(parameterScope().parameters, config, input('z', latentShape(config, render)));
+  return compile({ outputs: { video }, weights });
+}
+
+/** Operations a second of a product as they occur in a transformer, the best of a few. */
+async function measureSpeed(threads: number | undefined): Promise<number> {
+  const [rows, columns] = [512, 1024];
+  const engine = localEngine(threads === undefined ? {} : { threads });
+  try {
+    const product = matmul(input('a', [rows, columns]), input('b', [columns, columns]));
+    const graph = compile({ outputs: { product }, weights: () => undefined });
+    const session = await engine.open(graph);
+    const filled = (length: number): Float32Array => new Float32Array(length).fill(0.5);
+    const feeds = {
+      a: tensor(filled(rows * columns), [rows, columns]),
+      b: tensor(filled(columns ** 2), [columns, columns]),
+    };
+    let best = Infinity;
+    for (let i = 0; i < 8; i++) {
+      const start = performance.now();
+      await session.run(feeds);
+      best = Math.min(best, performance.now() - start);
+    }
+    return graph.flops / (best / 1000);
+  } finally {
+    await engine.close();
+  }
+}

@@ -1,0 +1,75 @@
+// From a request to a job that can be queued: checked as far as it can be without rendering, with every choice made, and
+// named by all that its clips follow from, so that what is asked for twice is one job.
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { withPinnedPicture } from './first-picture.ts';
+import type { RenderJob } from './job-record.ts';
+import { checkMemory } from './memory.ts';
+import { loadRequestedModel } from './adapted-model.ts';
+import type { Model } from './model.ts';
+import { defaultName, planOutputs } from './outputs.ts';
+import { type GenerateRequest, type ParsedRequest, parseRequest } from './request.ts';
+import { type Render, resolveRequest } from './resolve-request.ts';
+import type { Settings } from './settings.ts';
+
+export interface PreparedJob {
+  readonly id: string;
+  readonly job: RenderJob;
+  /** The clips that are asked for. */
+  readonly renders: readonly Render[];
+  /** All clips are there already; a worker has nothing to do. */
+  readonly isFinished: boolean;
+}
+
+export interface PrepareOptions {
+  /** Clips without an output go into this folder, named by the job's id; else the output is named by the prompt. */
+  readonly folder?: string;
+}
+
+/**
+ * Makes jobs of requests. A model is read once, however many requests name it: use one for requests that come together.
+ * The function throws InvalidRequestError for what cannot be rendered, and ModelFileError.
+ */
+export function jobPreparer(
+  settings: Settings,
+): (request: GenerateRequest, options?: PrepareOptions) => Promise<PreparedJob> {
+  const models = new Map<string, Promise<Model>>();
+  const modelOf = (request: ParsedRequest): Promise<Model> => {
+    const key = JSON.stringify([request.model, request.lora, request.loraLenient]);
+    const known = models.get(key) ?? loadRequestedModel(request, settings);
+    models.set(key, known);
+    return known;
+  };
+  return async (request, { folder } = {}) => {
+    const parsed = await withPinnedPicture(parseRequest(request));
+    const model = await modelOf(parsed);
+    const renders = resolveRequest(parsed, model);
+    checkMemory(model, renders[0]!);
+    const placeless = jobId(renders, model);
+    const output = resolve(parsed.output ?? (folder ? join(folder, `${placeless}.mp4`) : defaultName(parsed.prompt)));
+    const complete: ParsedRequest = {
+      ...renders[0]!,
+      clips: renders.length,
+      output,
+      overwrite: parsed.overwrite ?? false,
+    };
+    const outputs = await planOutputs(complete, renders, model);
+    const isFinished = outputs.every(({ finished }) => finished !== undefined);
+    const { fingerprint } = model;
+    const id = parsed.output === undefined && folder ? placeless : jobId(renders, model, output);
+    return { id, job: { kind: 'generate', request: complete, fingerprint }, renders, isFinished };
+  };
+}
+
+/** The same for the same clips of the same weights in the same place, whatever the model is called. */
+function jobId(renders: readonly Render[], { fingerprint }: Model, output?: string): string {
+  const { model: _name, image: _path, ...render } = renders[0]!;
+  return `clip-${digest(['job 1', fingerprint, render, renders.length, output])}`;
+}
+
+/** The same for the same jobs in the same order. */
+export const batchId = (jobs: readonly string[]): string => `batch-${digest(['batch 1', jobs])}`;
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,26 @@
+// A request out of text: options of a command line, cells of a table. Numbers and truths are read where the schema takes them;
+// what is neither is left for the schema to refuse with its own words. Knows no single field.
+import type { z } from 'zod';
+
+export type Shape = Readonly<Record<string, z.ZodType>>;
+
+/** `negative-prompt` and `negative_prompt` are negativePrompt. */
+export const fieldName = (name: string): string =>
+  name.trim().replace(/[-_]+([a-zA-Z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** A value as its field takes it. */
+export function valueOfText(schema: z.ZodType | undefined, value: unknown): unknown {
+  if (typeof value !== 'string' || schema === undefined) return value;
+  const text = value.trim();
+  if (takesList(schema)) return text.split(',').map((item) => item.trim());
+  if (isFlag(schema) && /^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';
+  const number = Number(text);
+  return takesNumber(schema) && text !== '' && !Number.isNaN(number) ? number : value;
+}
+
+export const isFlag = (schema: z.ZodType): boolean => schema.safeParse(true).success;
+
+export const takesList = (schema: z.ZodType): boolean => schema.safeParse(['x']).success;
+
+export const takesNumber = (schema: z.ZodType): boolean =>
+  [1, 17, 0.5].some((example) => schema.safeParse(example).success);

@@ -1,0 +1,58 @@
+// A model kept open from request to request: the engine, and the pipeline of the model that was used last. A worker renders
+// its jobs in one studio, so that only the first one of a model waits for it to open.
+import { childEngine } from '../graph/child-engine.ts';
+import { type Engine, localEngine } from '../graph/engine.ts';
+import type { Model } from './model.ts';
+import { Pipeline } from './pipeline.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+/** `child` runs graphs in a child process, `local` in this one, whose event loop they block. */
+export type EngineChoice = 'child' | 'local' | Engine;
+
+/** For one render at a time. */
+export class Studio {
+  readonly settings: Settings;
+  readonly #choice: EngineChoice;
+  #engine: Engine | undefined;
+  #pipeline: Pipeline | undefined;
+
+  /** Starts nothing yet. @param choice an engine that is given stays open when the studio closes */
+  constructor(settings: Settings = readSettings(), choice: EngineChoice = 'child') {
+    this.settings = settings;
+    this.#choice = choice;
+  }
+
+  /** The pipeline of a model; that of the last request when the model has not changed, with its graphs still open. */
+  async open(model: Model): Promise<Pipeline> {
+    if (this.#pipeline !== undefined && !isSame(this.#pipeline.model, model)) await this.#leave();
+    this.#engine ??= await startEngine(this.#choice, this.settings);
+    this.#pipeline ??= new Pipeline(model, this.#engine, this.settings.cacheFolder);
+    return this.#pipeline;
+  }
+
+  /** Ends the engine and forgets the model; the next `open` begins afresh. After a failure, for sessions may be lost. */
+  async close(): Promise<void> {
+    const engine = this.#engine;
+    this.#engine = undefined;
+    if (engine === this.#choice) return this.#leave();
+    this.#pipeline = undefined; // its graphs end with the engine
+    await engine?.close();
+  }
+
+  async #leave(): Promise<void> {
+    const pipeline = this.#pipeline;
+    this.#pipeline = undefined;
+    await pipeline?.close();
+  }
+}
+
+/** A model that was trained on, or moved, is another one. */
+function isSame(one: Model, other: Model): boolean {
+  return one.fingerprint === other.fingerprint && one.folder === other.folder;
+}
+
+async function startEngine(choice: EngineChoice, { threads }: Settings): Promise<Engine> {
+  if (typeof choice === 'object') return choice;
+  const options = threads === undefined ? {} : { threads };
+  return choice === 'local' ? localEngine(options) : childEngine(options);
+}

@@ -1,0 +1,76 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readBatchFile } from '../../jobs/batch-file.ts';
+import { scratch } from './scratch.ts';
+
+async function read(name: string, text: string) {
+  const path = join(await scratch(), name);
+  await writeFile(path, text);
+  return readBatchFile(path);
+}
+
+describe('a batch file', () => {
+  test('of lines of JSON is read with its line numbers, empty lines left out', async () => {
+    const { rows, problems } = await read('a.jsonl', '{"prompt":"a cat"}\r\n\n{"prompt":"a dog","seed":7}\n');
+    expect(rows).toEqual([
+      { line: 1, request: { prompt: 'a cat' } },
+      { line: 3, request: { prompt: 'a dog', seed: 7 } },
+    ]);
+    expect(problems).toEqual([]);
+  });
+
+  test('of a table takes its first row as field names, in any spelling, and leaves out empty cells', async () => {
+    const table = '\uFEFFprompt,negative-prompt,Width,seed\n"a cat, asleep",,,random\na dog,blur,128,3\n';
+    const { rows, problems } = await read('a.csv', table.replace('Width', 'width'));
+    expect(problems).toEqual([]);
+    expect(rows.map(({ request }) => request)).toEqual([
+      { prompt: 'a cat, asleep', seed: 'random' },
+      { prompt: 'a dog', negativePrompt: 'blur', width: 128, seed: 3 },
+    ]);
+  });
+
+  test('of YAML is a list, or jobs with defaults', async () => {
+    expect((await read('a.yaml', '- prompt: a cat\n- prompt: a dog\n  steps: 4\n')).rows).toEqual([
+      { line: 1, request: { prompt: 'a cat' } },
+      { line: 2, request: { prompt: 'a dog', steps: 4 } },
+    ]);
+    const { rows } = await read(
+      'b.yml',
+      'defaults: {steps: 9, fps: 8}\njobs:\n  - prompt: a cat\n  - {prompt: a dog, fps: 12}\n',
+    );
+    expect(rows.map(({ request }) => request)).toEqual([
+      { prompt: 'a cat', steps: 9, fps: 8 },
+      { prompt: 'a dog', steps: 9, fps: 12 },
+    ]);
+  });
+
+  test('tells all that does not fit, by line and field', async () => {
+    const { rows, problems } = await read(
+      'a.jsonl',
+      '{"prompt":"a cat","frames":2.5}\n{"prompt":"ok","output":"a.mp4"}\nnot json\n{"prompt":"","colour":1}\n{"prompt":"b","output":"a.mp4"}\n',
+    );
+    expect(rows).toHaveLength(2);
+    expect(problems.map(({ line }) => line)).toEqual([1, 3, 4, 5]);
+    expect(problems[0]!.message).toContain('frames (=2.5)');
+    expect(problems[1]!.message).toContain('not json');
+    expect(problems[2]!.message).toContain('colour');
+    expect(problems[3]!.message).toContain('line 2');
+  });
+
+  test.each([
+    ['a.csv', 'prompt,seed\n"a cat,1\n', 'row of the table'],
+    ['a.yaml', 'jobs: [\n', 'YAML'],
+    ['b.yaml', 'prompt: a cat\n', 'list of requests'],
+    ['empty.jsonl', '\n', 'no row'],
+  ])('%s that cannot be read tells why', async (name, text, why) => {
+    const { rows, problems } = await read(name, text);
+    expect(rows).toEqual([]);
+    expect(problems[0]!.message).toContain(why);
+  });
+
+  test('of another kind, or missing, is refused', async () => {
+    await expect(read('a.txt', 'a cat')).rejects.toThrow(/\.jsonl, \.csv/);
+    await expect(readBatchFile(join(await scratch(), 'missing.csv'))).rejects.toThrow('cannot be read');
+  });
+});
