@@ -1,0 +1,53 @@
+// Sends a file whole or in part, and says what it is, so that players can seek and browsers keep it. Clips and pictures appear by
+// rename and never change, so size and time name their content.
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import { parseRange } from './byte-range.ts';
+import { notFound, Problem } from './problems.ts';
+
+const types = { '.mp4': 'video/mp4', '.png': 'image/png' } as const;
+
+/** The answer to GET or HEAD for a file. @throws Problem 404 when it is gone, 416 */
+export async function sendFile(path: string, request: Request): Promise<Response> {
+  const file = await open(path).catch(() => {
+    throw notFound('such content any more');
+  });
+  let isTaken = false;
+  try {
+    const { size, mtimeMs } = await file.stat();
+    const etag = `"${size.toString(36)}-${Math.floor(mtimeMs * 1000).toString(36)}"`;
+    const headers = headersOf(path, etag, new Date(mtimeMs));
+    if (matches(request.headers.get('if-none-match'), etag)) return new Response(null, { status: 304, headers });
+    const ifRange = request.headers.get('if-range');
+    const range = ifRange === null || ifRange === etag ? parseRange(request.headers.get('range'), size) : 'all';
+    if (range === 'none') throw new Problem(416, `The content has ${size} bytes.`, { code: 'range_not_satisfiable' });
+    const { start, end } = range === 'all' ? { start: 0, end: size - 1 } : range;
+    headers.set('Content-Length', String(end - start + 1));
+    if (range !== 'all') headers.set('Content-Range', `bytes ${start}-${end}/${size}`);
+    const status = range === 'all' ? 200 : 206;
+    if (request.method === 'HEAD') return new Response(null, { status, headers });
+    const stream = file.createReadStream({ start, end });
+    isTaken = true; // the stream closes the file
+    return new Response(Readable.toWeb(stream) as ReadableStream, { status, headers });
+  } finally {
+    if (!isTaken) await file.close();
+  }
+}
+
+function headersOf(path: string, etag: string, modified: Date): Headers {
+  const ending = path.slice(path.lastIndexOf('.')) as keyof typeof types;
+  return new Headers({
+    'Content-Type': types[ending],
+    'Content-Disposition': `inline; filename="${basename(path)}"`,
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': 'private, max-age=0, must-revalidate',
+    'Last-Modified': modified.toUTCString(),
+    ETag: etag,
+  });
+}
+
+function matches(header: string | null, etag: string): boolean {
+  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return tags.includes(etag) || tags.includes('*');
+}

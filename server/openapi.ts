@@ -1,0 +1,129 @@
+// The OpenAPI document, printed from the schemas that requests are parsed by and answers are written from.
+import { z } from 'zod';
+import { packageVersion } from '../jobs/package-folder.ts';
+import { createVideoSchema } from './create-video.ts';
+import { listQuerySchema, variants } from './list-query.ts';
+import { estimateSchema, videoSchema } from './video-object.ts';
+
+const errorSchema = z.object({
+  error: z.object({
+    message: z.string(),
+    type: z.string(),
+    param: z.string().nullable().describe('the first field that does not fit'),
+    code: z.string(),
+    errors: z.array(z.object({ param: z.string(), message: z.string() })).optional(),
+  }),
+});
+const pageSchema = z.object({
+  object: z.literal('list'),
+  data: z.array(videoSchema),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
+});
+const deletedSchema = z.object({ id: z.string(), object: z.literal('video.deleted'), deleted: z.literal(true) });
+
+type Json = Readonly<Record<string, unknown>>;
+
+const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
+  return rest;
+};
+const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+const json = (schema: Json): Json => ({ content: { 'application/json': { schema } } });
+const answer = (description: string, name?: string): Json => ({ description, ...(name && json(ref(name))) });
+const binary = (types: readonly string[]): Json =>
+  Object.fromEntries(types.map((type) => [type, { schema: { type: 'string', format: 'binary' } }]));
+
+const id = { name: 'id', in: 'path', required: true, schema: { type: 'string' } };
+const errors: Json = Object.fromEntries(
+  Object.entries({
+    401: 'the token is missing or wrong',
+    404: 'there is no such thing',
+    422: 'fields do not fit',
+    503: 'the queue cannot be reached; see Retry-After',
+  }).map(([status, description]) => [status, answer(description, 'Error')]),
+);
+
+function operation(operationId: string, summary: string, responses: Json, more: Json = {}): Json {
+  return { operationId, summary, ...more, responses: { ...responses, ...errors } };
+}
+
+/** The document of `GET /openapi.json`, OpenAPI 3.1. */
+export function openApiDocument(): Json {
+  const body = { schema: ref('CreateVideo') };
+  const picture = { type: 'string', format: 'binary', description: 'a picture that the clip starts from' };
+  const form = {
+    schema: { allOf: [ref('CreateVideo'), { type: 'object', properties: { input_reference: picture } }] },
+  };
+  const create = {
+    parameters: [{ name: 'Idempotency-Key', in: 'header', schema: { type: 'string', maxLength: 255 } }],
+    requestBody: { required: true, content: { 'application/json': body, 'multipart/form-data': form } },
+  };
+  const query = Object.entries(schemaOf(listQuerySchema, 'input')['properties'] as Json).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    schema,
+  }));
+  const variant = { name: 'variant', in: 'query', schema: { enum: variants, default: 'video' } };
+  const range = { name: 'Range', in: 'header', schema: { type: 'string' } };
+  const content = binary(['video/mp4', 'image/png']);
+  const video = { 200: answer('the video', 'Video') };
+  const tooMany = { 413: answer('the body is too large', 'Error'), 429: answer('the queue is full', 'Error') };
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Tessera', version: packageVersion, description: 'Text into video, in the shape of OpenAI’s Videos API.' }, // prettier-ignore
+    security: [{}, { bearer: [] }],
+    paths: {
+      '/v1/videos': {
+        post: operation('createVideo', 'Ask for a video', { ...video, ...tooMany }, create),
+        get: operation('listVideos', 'List videos', { 200: answer('a page', 'VideoPage') }, { parameters: query }),
+      },
+      '/v1/videos/estimate': {
+        post: operation(
+          'estimateVideo',
+          'What a video would take',
+          { 200: answer('the estimate', 'Estimate') },
+          { requestBody: create.requestBody },
+        ),
+      },
+      '/v1/videos/{id}': {
+        parameters: [id],
+        get: operation('retrieveVideo', 'Look at a video', video),
+        delete: operation('deleteVideo', 'Cancel and remove a video', { 200: answer('it is gone', 'DeletedVideo') }),
+      },
+      '/v1/videos/{id}/content': {
+        parameters: [id, variant, range],
+        get: operation('downloadVideo', 'The clip, its middle frame, or a sheet of its frames', {
+          200: { description: 'the whole', content },
+          206: { description: 'a part', content },
+          304: { description: 'as it was' },
+          409: answer('the video is not completed', 'Error'),
+          416: answer('the range is beyond the end', 'Error'),
+        }),
+      },
+      '/v1/videos/{id}/events': {
+        parameters: [id],
+        get: operation('videoEvents', 'Follow a video', {
+          200: { description: 'server-sent events until it has ended', content: { 'text/event-stream': {} } },
+        }),
+      },
+      '/v1/models': { get: operation('listModels', 'List models', { 200: answer('names of models') }) },
+      '/v1/models/{id}': { parameters: [id], get: operation('retrieveModel', 'A model', { 200: answer('a model') }) },
+      '/v1/capabilities': {
+        get: operation('capabilities', 'What each model can do', { 200: answer('of each model') }),
+      },
+    },
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      schemas: {
+        CreateVideo: schemaOf(createVideoSchema, 'input'),
+        Video: schemaOf(videoSchema, 'output'),
+        Estimate: schemaOf(estimateSchema, 'output'),
+        VideoPage: schemaOf(pageSchema, 'output'),
+        DeletedVideo: schemaOf(deletedSchema, 'output'),
+        Error: schemaOf(errorSchema, 'output'),
+      },
+    },
+  };
+}

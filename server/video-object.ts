@@ -1,0 +1,93 @@
+// A video as callers see it: the object of OpenAI's Videos API, and under `render` every choice that was made.
+import { z } from 'zod';
+import type { Job } from '../jobs/job-record.ts';
+import type { Progress } from '../jobs/progress.ts';
+import type { Video, VideoEstimate } from '../jobs/videos.ts';
+import { withoutPaths } from './problems.ts';
+
+const when = z.int().nullable().describe('seconds since 1970');
+const statuses = ['queued', 'in_progress', 'completed', 'failed'] as const;
+
+export const videoSchema = z.object({
+  id: z.string(),
+  object: z.literal('video'),
+  model: z.string(),
+  status: z.enum(statuses),
+  progress: z.int().min(0).max(100),
+  created_at: z.int().describe('seconds since 1970'),
+  completed_at: when,
+  expires_at: when,
+  size: z.string(),
+  seconds: z.string(),
+  prompt: z.string(),
+  remixed_from_video_id: z.null(),
+  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  remaining_seconds: z.number().nullable().describe('estimated work that is left, without waiting'),
+  render: z
+    .looseObject({})
+    .describe('every choice that was made: steps, sampler, guidance, shift, seed, frames, fps, …'),
+});
+
+export type VideoObject = z.output<typeof videoSchema>;
+
+/** Videos are kept until they are deleted, so none expires. */
+export function videoObject({ record, job, hasClip }: Video): VideoObject {
+  const { prompt, model = 'nano', output: _o, overwrite: _w, clips: _c, ...render } = record.request;
+  const status = statusOf(job, hasClip);
+  const { width = 0, height = 0, frames = 1, fps = 1 } = render;
+  const left = status === 'in_progress' ? job?.progress?.remainingSeconds : undefined;
+  return {
+    id: record.id,
+    object: 'video',
+    model,
+    status,
+    progress: status === 'completed' ? 100 : status === 'queued' ? 0 : percentOf(job?.progress),
+    created_at: Math.floor(record.createdAt / 1000),
+    completed_at: status === 'completed' ? Math.floor((job?.endedAt ?? record.createdAt) / 1000) : null,
+    expires_at: null,
+    size: `${width}x${height}`,
+    seconds: record.seconds ?? String(Number((frames / fps).toFixed(3))),
+    prompt,
+    remixed_from_video_id: null,
+    error: status === 'failed' ? errorOf(job) : null,
+    remaining_seconds: left === undefined ? null : Math.round(left * 10) / 10,
+    render,
+  };
+}
+
+export const estimateSchema = z.object({
+  object: z.literal('video.estimate'),
+  completed: z.boolean().describe('the clip is there already'),
+  seconds: z.number().nullable().describe('estimated work, without waiting; null until a clip of this model was made'),
+  waiting_jobs: z.int().describe('jobs that wait, whoever asked for them'),
+});
+
+export function estimateObject({ isFinished, seconds, waiting }: VideoEstimate): z.output<typeof estimateSchema> {
+  return { object: 'video.estimate', completed: isFinished, seconds: seconds ?? null, waiting_jobs: waiting };
+}
+
+/** What the queue has forgotten is judged by whether its clip is there. */
+function statusOf(job: Job | undefined, hasClip: boolean): VideoObject['status'] {
+  if (job === undefined) return hasClip ? 'completed' : 'failed';
+  if (job.state === 'waiting') return 'queued';
+  if (job.state === 'running') return 'in_progress';
+  return job.state === 'done' ? 'completed' : 'failed';
+}
+
+/** Sampling is most of the work; decoding and writing are the last tenth. 100 is said only when all is there. */
+function percentOf(progress: Progress | undefined): number {
+  if (progress === undefined) return 0;
+  const part = progress.steps > 0 ? progress.step / progress.steps : 0;
+  const [from, to] = { load: [0, 1], text: [1, 2], steps: [2, 90], decode: [90, 98], encode: [98, 99] }[progress.stage];
+  return Math.floor(from! + (to! - from!) * Math.min(1, part));
+}
+
+function errorOf(job: Job | undefined): VideoObject['error'] {
+  if (job === undefined) return { code: 'forgotten', message: 'The job is no longer known, and its clip is gone.' };
+  if (job.state === 'cancelled') return { code: 'cancelled', message: 'The video was cancelled.' };
+  const { code, message } = job.error ?? { code: 'JOB_FAILED', message: 'The render failed.' };
+  if (code === 'BUG' || /\n\s+at /.test(message)) {
+    return { code: 'internal_error', message: 'The render failed by a bug. The log of the job tells more.' };
+  }
+  return { code: code.toLowerCase(), message: withoutPaths(message) };
+}
