@@ -1,11 +1,12 @@
 // tessera generate: words in, clips out.
 import { Command } from 'commander';
 import type { GeneratedClip, GenerateResult } from '../jobs/generate.ts';
-import { generateSchema } from '../jobs/request.ts';
+import { type GenerateRequest, generateSchema } from '../jobs/request.ts';
 import { readSidecar } from '../jobs/sidecar.ts';
 import { bytes, seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
 import { progressDisplay } from './progress-bar.ts';
+import { describePlan } from './render-plan.ts';
 import { addRequestOptions, sentFields } from './request-options.ts';
 
 const examples = `
@@ -13,6 +14,9 @@ Examples:
   $ tessera generate "a penguin jumps on a snowy field" -o penguin.mp4
   $ tessera generate "a red car drives left in a city" --seed 7 --clips 4 -o car.webm
   $ tessera generate "a cat spins on a meadow" --steps 40 --guidance 6 -o cat-%04d.png
+  $ tessera generate "a cat walks to the left" --image cat.png -o walk.mp4
+  $ tessera generate "a cat in rain" --model ./Wan2.1-T2V-1.3B-Diffusers --lora rain.safetensors:0.8 --lora film.safetensors
+  $ tessera generate "a cat in rain" --model ./Wan2.1-T2V-1.3B-Diffusers --width 256 --height 256 --frames 17 --plan
   $ tessera generate --from penguin.json -o again.mp4
 
 A model's own defaults hold for what is not given. Beside each clip stands a .json that --from renders again, to the same
@@ -22,8 +26,10 @@ export function generateCommand(): Command {
   const command = new Command('generate')
     .description('render clips of what a sentence says')
     .argument('[prompt...]', 'what the clip shows');
-  return addRequestOptions(command, generateSchema.shape, ['prompt'])
+  return addRequestOptions(command, generateSchema.shape, ['prompt', 'imageSha256'])
     .option('--from <file>', 'take everything that is not given from the .json beside a clip')
+    .option('--plan', 'say what it would take, stage by stage, and render nothing')
+    .option('--captions', 'also write captions of what the clips show, beside them')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', examples)
     .action(run);
@@ -35,6 +41,7 @@ async function run(words: readonly string[], options: Readonly<Record<string, un
   const sent = { ...prompt, ...sentFields(generateSchema.shape, options) };
   // The story parses the request again, so what was sent may be anything here.
   const request = { prompt: '', ...sidecar?.request, ...sent };
+  if (options['plan'] === true) return plan(request, options['json'] === true);
   const { generate } = await import('../jobs/generate.ts');
   const display = progressDisplay();
   try {
@@ -47,18 +54,38 @@ async function run(words: readonly string[], options: Readonly<Record<string, un
       }),
     );
     display.stop();
-    print(result, options['json'] === true);
+    const captions =
+      options['captions'] === true
+        ? await captionsOf(result, (notice) => display.note(notice), options['overwrite'] === true)
+        : [];
+    print(result, captions, options['json'] === true);
   } finally {
     display.stop();
   }
 }
 
-function print(result: GenerateResult, json: boolean): void {
+async function plan(request: GenerateRequest, json: boolean): Promise<void> {
+  const { planRender } = await import('../jobs/plan.ts');
+  const made = await planRender(request);
+  console.log(json ? JSON.stringify(made) : describePlan(made));
+  if (!made.fits) process.exitCode = 1;
+}
+
+/** Files with captions, of all clips. */
+async function captionsOf(result: GenerateResult, onNotice: (notice: string) => void, overwrite: boolean) {
+  const { captionClips } = await import('../jobs/caption-clips.ts');
+  const captioned = await interruptible((signal) => captionClips(result.clips, { signal, onNotice, overwrite }));
+  return captioned.flatMap(({ files }) => files);
+}
+
+function print(result: GenerateResult, captions: readonly string[], json: boolean): void {
   const clips = result.clips.map(describe);
   const total = Object.values(result.milliseconds).reduce((sum, ms) => sum + ms, 0) / 1000;
   if (json) {
     const { notices, milliseconds } = result;
-    console.log(JSON.stringify({ ...clips[0], milliseconds, notices, clips }));
+    console.log(
+      JSON.stringify({ ...clips[0], milliseconds, notices, clips, ...(captions.length > 0 && { captions }) }),
+    );
     return;
   }
   for (const clip of clips) {
@@ -67,6 +94,7 @@ function print(result: GenerateResult, json: boolean): void {
       `${path}  ${size}, ${frames} frames at ${fps} fps, ${bytes(sizeBytes)}, seed ${seed}${number > 0 ? ` clip ${number}` : ''}`,
     );
   }
+  for (const path of captions) console.log(`${path}  captions`);
   console.log(`${clips.length === 1 ? 'Took' : `${clips.length} clips took`} ${seconds(total)}.`);
 }
 

@@ -19,6 +19,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   const controller = new AbortController();
   const onSignal = (signal: InterruptSignal): void => {
     if (controller.signal.aborted) process.exit(interruptCodes[signal]);
+    process.exitCode = interruptCodes[signal]; // also where work ends well early, as a training does
     process.stderr.write('\nStopping after this step. Press Ctrl-C again to stop at once.\n');
     controller.abort(new Interrupted(signal));
   };

@@ -1,13 +1,17 @@
-// tessera models: which models are there, and whether they are whole.
+// tessera models: gets models, and says which are there and whether they are whole.
 import { Command } from 'commander';
-import { findModel, listModels } from '../jobs/model-names.ts';
+import { findModel, listModels, listPulledModels } from '../jobs/model-names.ts';
 import { readSettings } from '../jobs/settings.ts';
 import type { ModelHealth } from '../jobs/verify-model.ts';
 import { bytes, count, table } from './format.ts';
 import { interruptible } from './interrupt.ts';
+import { infoCommand } from './models-info.ts';
+import { pullCommand } from './models-pull.ts';
+import { rmCommand } from './models-rm.ts';
 
 const lsExamples = `
-Models are folders in the layout of diffusers. They are looked for in the folders of TESSERA_MODELS and in the package.
+Models are folders in the layout of diffusers. They are looked for in the folders of TESSERA_MODELS, in the package, and in
+the hub's cache, where they are called owner/name.
 
 Examples:
   $ tessera models ls
@@ -28,12 +32,14 @@ export function modelsCommand(): Command {
     .action(list);
   const verify = new Command('verify')
     .description('look for damage in models')
-    .argument('[model...]', 'names or folders; all that are there if left out')
+    .argument('[model...]', 'names, folders, or owner/name; all in the model folders if left out')
     .option('--all', 'read all weights and look for values that are not finite')
     .option('--json', 'print the findings as JSON')
     .addHelpText('after', verifyExamples)
     .action(verifyModels);
-  return new Command('models').description('list models and look for damage').addCommand(ls).addCommand(verify);
+  const models = new Command('models').description('get, list, check and remove models');
+  for (const command of [pullCommand(), ls, infoCommand(), verify, rmCommand()]) models.addCommand(command);
+  return models;
 }
 
 interface Options {
@@ -44,7 +50,7 @@ interface Options {
 async function list({ json }: Options): Promise<void> {
   const settings = readSettings();
   const { verifyModel } = await import('../jobs/verify-model.ts');
-  const found = await listModels(settings);
+  const found = [...(await listModels(settings)), ...(await listPulledModels(settings))];
   const health = await Promise.all(found.map(({ folder }) => verifyModel(folder, settings)));
   const models = found.map(({ name, folder }, i) => ({ name, folder, ...summary(health[i]!) }));
   if (json === true) return console.log(JSON.stringify(models));

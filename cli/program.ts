@@ -1,11 +1,18 @@
 // The commands and what they share: help, version, exit codes.
 import { Command } from 'commander';
 import { packageVersion } from '../jobs/package-folder.ts';
+import { batchCommand } from './batch.ts';
+import { captionCommand } from './caption.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { generateCommand } from './generate.ts';
+import { jobsCommand } from './jobs.ts';
+import { mcpCommand } from './mcp.ts';
 import { modelsCommand } from './models.ts';
+import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
+import { watchCommand } from './watch.ts';
+import { workerCommand } from './worker.ts';
 
 const ends = `
 Ends with 0 when all is done, 1 when something failed, 2 when it was asked wrongly, 130 on Ctrl-C.`;
@@ -16,7 +23,20 @@ export function createProgram(): Command {
     .version(packageVersion)
     .addHelpText('after', ends)
     .showHelpAfterError('(tessera --help shows the commands and their options)');
-  const commands = [generateCommand(), modelsCommand(), trainCommand(), evalCommand(), doctorCommand()];
+  const commands = [
+    generateCommand(),
+    captionCommand(),
+    batchCommand(),
+    watchCommand(),
+    serveCommand(),
+    mcpCommand(),
+    workerCommand(),
+    jobsCommand(),
+    modelsCommand(),
+    trainCommand(),
+    evalCommand(),
+    doctorCommand(),
+  ];
   for (const command of commands) program.addCommand(throwing(command));
   return throwing(program);
 }

@@ -13,21 +13,23 @@ export interface ProgressDisplay {
 
 const words = { load: 'loading', text: 'reading', steps: 'sampling', decode: 'decoding', encode: 'writing' };
 
+/** How bars look, whatever they count. */
+export const barOptions = (format: string, stream: NodeJS.WriteStream): Options => ({
+  format,
+  stream,
+  hideCursor: true,
+  clearOnComplete: true,
+  barsize: 32,
+  barCompleteChar: '█',
+  barIncompleteChar: '░',
+  gracefulExit: false, // Ctrl-C has its own meaning
+});
+
 export function progressDisplay(stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
   if (!stream.isTTY) {
     return { progress: () => undefined, note: (text) => void stream.write(`note: ${text}\n`), stop: () => undefined };
   }
-  const options: Options = {
-    format: '{stage} {bar} {text}',
-    stream,
-    hideCursor: true,
-    clearOnComplete: true,
-    barsize: 32,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    gracefulExit: false, // Ctrl-C has its own meaning
-  };
-  const bar = new SingleBar(options);
+  const bar = new SingleBar(barOptions('{stage} {bar} {text}', stream));
   bar.start(1, 0, { stage: words.load.padEnd(8), text: '' });
   return {
     progress: (progress) => {

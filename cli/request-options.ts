@@ -3,8 +3,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { z } from 'zod';
-
-type Shape = Readonly<Record<string, z.ZodType>>;
+import { isFlag, type Shape, takesList, takesNumber, valueOfText } from '../jobs/request-text.ts';
 
 /** Short forms, where a field has one. */
 const short: Readonly<Record<string, string>> = { output: '-o' };
@@ -20,27 +19,20 @@ export function addRequestOptions(command: Command, shape: Shape, except: readon
 /** The fields that were really given, as the schema takes them. Its own checks come later. */
 export function sentFields(shape: Shape, options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const sent = Object.entries(options).filter(([field, value]) => field in shape && value !== undefined);
-  return Object.fromEntries(sent.map(([field, value]) => [field, typed(shape[field]!, value)]));
+  return Object.fromEntries(sent.map(([field, value]) => [field, valueOfText(shape[field], value)]));
+}
+
+/** An option that may be given several times. */
+function oneMore(value: string, before: unknown): readonly string[] {
+  return [...(Array.isArray(before) ? (before as string[]) : []), value];
 }
 
 function optionOf(field: string, schema: z.ZodType): Option {
   const name = field.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
-  const value = isFlag(schema) ? '' : ` <${takesNumber(schema) ? 'n' : field === 'output' ? 'file' : 'text'}>`;
+  const value = isFlag(schema)
+    ? ''
+    : ` <${takesNumber(schema) ? 'n' : ['output', 'image', 'lora'].includes(field) ? 'file' : 'text'}>`;
   const flags = `${short[field] ? `${short[field]}, ` : ''}--${name}${value}`;
-  return new Option(flags, schema.description);
-}
-
-/** A number where the field takes one and the text is one; other text is left for the schema to refuse. */
-function typed(schema: z.ZodType, value: unknown): unknown {
-  if (typeof value !== 'string' || !takesNumber(schema)) return value;
-  const number = Number(value);
-  return value.trim() === '' || Number.isNaN(number) ? value : number;
-}
-
-function isFlag(schema: z.ZodType): boolean {
-  return schema.safeParse(true).success;
-}
-
-function takesNumber(schema: z.ZodType): boolean {
-  return [1, 17, 0.5].some((example) => schema.safeParse(example).success);
+  const option = new Option(flags, schema.description);
+  return takesList(schema) ? option.argParser(oneMore) : option;
 }

@@ -2,7 +2,6 @@
 import { Command } from 'commander';
 import { join } from 'node:path';
 import { InvalidRequestError } from '../jobs/errors.ts';
-import { packageFolder } from '../jobs/package-folder.ts';
 import type { TrainedPart, TrainRequest } from '../training/train.ts';
 import { seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
@@ -14,9 +13,11 @@ holds checkpoint.safetensors, log.jsonl (loss, samples and GFLOP per second, CPU
 Examples:
   $ tessera train vae --stage pictures --steps 6000 --decay 0
   $ tessera train vae --stage clips --steps 20000
+  $ tessera train vae --stage decoder --run .tessera/runs/decoder --steps 10000
   $ tessera train clip --steps 3000
   $ tessera train dit --stage gate --steps 2000 --decay 0
-  $ tessera train dit --stage wide --steps 40000 --model ./my-nano`;
+  $ tessera train dit --stage wide --steps 40000
+  $ tessera generate "a cat jumps" --model .tessera/nano`;
 
 const parts: Readonly<Record<TrainedPart, string>> = {
   vae: 'the autoencoder, from clips of the world',
@@ -24,15 +25,17 @@ const parts: Readonly<Record<TrainedPart, string>> = {
   dit: 'the video transformer, from captions and latents',
 };
 
-const stages = { vae: 'pictures, clips', dit: 'gate, pictures, clips, wide' };
+const stages = { vae: 'pictures, clips, refine, decoder', dit: 'gate, pictures, stills, clips, wide' };
 
 interface Options {
   readonly steps: string;
   readonly run?: string;
   readonly model?: string;
+  readonly from?: string;
   readonly learningRate?: string;
   readonly decay?: string;
   readonly stage?: string;
+  readonly threads?: string;
   readonly json?: boolean;
 }
 
@@ -43,9 +46,11 @@ export function trainCommand(): Command {
       .description(`train ${what}`)
       .requiredOption('--steps <n>', 'updates in all, those of earlier sessions included')
       .option('--run <folder>', `folder of the run (default .tessera/runs/${part})`)
-      .option('--model <folder>', 'model folder to write the part to (default models/nano of the package)')
+      .option('--model <folder>', 'model folder to write the part to (default .tessera/nano)')
+      .option('--from <folder>', 'model folder whose part a fresh run starts from')
       .option('--learning-rate <x>', "the optimiser's, after the warm-up")
       .option('--decay <x>', 'share of the steps, at the end, over which the learning rate falls; 0 to 1')
+      .option('--threads <n>', 'of the training step; default all cores. Two trainings at once: one each')
       .option('--json', 'print the result as JSON')
       .addHelpText('after', examples);
     if (part !== 'clip')
@@ -69,17 +74,21 @@ async function run(part: TrainedPart, options: Options): Promise<void> {
 }
 
 function parse(part: TrainedPart, options: Options): TrainRequest {
-  const { learningRate, decay, stage } = options;
+  const { learningRate, decay, stage, threads } = options;
   return {
     part,
     steps: number('steps', options.steps, (n) => Number.isInteger(n) && n > 0, 'a whole number above 0'),
     run: options.run ?? join('.tessera', 'runs', part),
-    model: options.model ?? join(packageFolder, 'models', 'nano'),
+    model: options.model ?? join('.tessera', 'nano'),
+    ...(options.from !== undefined && { from: options.from }),
     ...(learningRate !== undefined && {
       learningRate: number('learning-rate', learningRate, (n) => n > 0 && n < 1, 'a number between 0 and 1'),
     }),
     ...(decay !== undefined && {
       decayFraction: number('decay', decay, (n) => n >= 0 && n <= 1, 'a number from 0 to 1'),
+    }),
+    ...(threads !== undefined && {
+      threads: number('threads', threads, (n) => Number.isInteger(n) && n > 0 && n <= 1024, 'a whole number above 0'),
     }),
     ...(stage !== undefined && { stage: stage as NonNullable<TrainRequest['stage']> }),
   };

@@ -14,7 +14,7 @@ beforeAll(async () => {
   await writeFile(weights, (await readFile(weights)).subarray(0, -4));
 });
 
-describe('tessera', () => {
+describe('tessera', { timeout: 180_000 }, () => {
   it.each([
     ['--help'],
     ['generate', '--help'],
@@ -40,7 +40,7 @@ describe('tessera', () => {
   });
 });
 
-describe('tessera models', () => {
+describe('tessera models', { timeout: 180_000 }, () => {
   it('lists what is there, and its health', async () => {
     const { code, stdout } = await tessera(folder, ['models', 'ls', '--json']);
     const models = JSON.parse(stdout) as { name: string; ok: boolean }[];
@@ -61,7 +61,7 @@ describe('tessera models', () => {
   });
 });
 
-describe('tessera doctor', () => {
+describe('tessera doctor', { timeout: 180_000 }, () => {
   it('reports every part and what to do about damage', async () => {
     const { code, stdout } = await tessera(folder, ['doctor', '--json']);
     const findings = JSON.parse(stdout) as { name: string; status: string; advice?: string }[];
@@ -84,5 +84,23 @@ describe('tessera doctor', () => {
     expect(stdout).toMatch(/✗ ffmpeg: The ffmpeg that was set, \/nowhere\/ffmpeg, does not run/);
     expect(code).toBe(1);
     expect((await tessera(folder, ['doctor'], { TESSERA_THREADS: 'x' })).stdout).toContain('TESSERA_THREADS (=x)');
+  });
+});
+
+describe('tessera train and eval', { timeout: 180_000 }, () => {
+  it.each([
+    [['train', 'vae'], "required option '--steps <n>' not specified"],
+    [['train', 'vae', '--steps', 'many'], 'steps (=many) must be a whole number above 0.'],
+    [['train', 'dit', '--steps', '1', '--stage', 'vast'], 'vast'],
+    [['train', 'clip', '--steps', '1', '--learning-rate', '2'], 'learning-rate (=2)'],
+    [['train', 'ears', '--steps', '1'], 'ears'],
+    [['eval', '--model', 'nothing'], 'there is no model of that name'],
+    [['eval', '--model', 'tiny', '--stage', 'vast'], 'stage (=vast) must be one of'],
+    [['eval', '--model', 'tiny', '--prompts', 'some'], 'prompts (=some)'],
+  ])('answers %j with exit code 2', async (args, words) => {
+    const { code, stderr } = await tessera(folder, args);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain('    at ');
+    expect(code).toBe(2);
   });
 });

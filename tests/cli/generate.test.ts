@@ -23,7 +23,7 @@ const hasSaved = async (): Promise<boolean> => (await savedRenders()).length > 0
 const listed = async (): Promise<string[]> =>
   (await readdir(folder)).filter((name) => !['models', 'cache'].includes(name)).sort();
 
-describe('tessera generate', () => {
+describe('tessera generate', { timeout: 180_000 }, () => {
   it('prints all that --json promises and nothing else on standard output', async () => {
     const { code, stdout, stderr } = await tessera(folder, [
       'generate',

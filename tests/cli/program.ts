@@ -29,6 +29,7 @@ export function start(folder: string, args: readonly string[], environment: Node
         ...process.env,
         TESSERA_MODELS: join(folder, 'models'),
         TESSERA_CACHE: join(folder, 'cache'),
+        TESSERA_DATA: join(folder, 'data'),
         TESSERA_THREADS: '1',
         ...environment,
       },

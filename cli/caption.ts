@@ -1,0 +1,138 @@
+// tessera caption: what videos show, as subtitles.
+import { SingleBar } from 'cli-progress';
+import { Command } from 'commander';
+import { basename, relative } from 'node:path';
+import type { CaptionedVideo, CaptionProgress, CaptionResult, FailedVideo } from '../jobs/caption.ts';
+import { captionSchema } from '../jobs/caption-request.ts';
+import { bytes, seconds } from './format.ts';
+import { interruptible } from './interrupt.ts';
+import { addRequestOptions, sentFields } from './request-options.ts';
+
+const examples = `
+The captioner "detector" comes along and needs no download: it names 80 kinds of things, counts them and says how they move.
+A vision-language model says more: hf:<model> runs one here, from a folder or the hub, openai:<address> asks a server. "auto"
+takes the endpoint in TESSERA_VISION_URL if it answers, else a model in the folders of models, else the detector.
+
+Files appear beside each video: film.vtt, film.srt, film.captions.json, film.captions.txt, film.captioned.mp4, film.burnt.mp4.
+A film that was stopped goes on where it was when the same command is given again.
+
+Examples:
+  $ tessera caption film.mp4
+  $ tessera caption film.mp4 --every 2s --formats vtt,srt --mux
+  $ tessera caption holiday/ "cams/**/*.mkv" --shots --json
+  $ tessera caption film.mp4 --captioner hf:HuggingFaceTB/SmolVLM-256M-Instruct --speech hf:onnx-community/whisper-base
+  $ tessera caption film.mp4 --captioner openai:http://127.0.0.1:11434/v1 --model llava --language German
+
+Ends with 1 when a video among several failed; the others are done.`;
+
+export function captionCommand(): Command {
+  const command = new Command('caption')
+    .description('put into timed words what videos show')
+    .argument('<video...>', captionSchema.shape.videos.description);
+  return addRequestOptions(command, captionSchema.shape, ['videos'])
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', examples)
+    .action(run);
+}
+
+async function run(videos: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
+  const { caption } = await import('../jobs/caption.ts');
+  const json = options['json'] === true;
+  // The story parses the request again, so what was sent may be anything here.
+  const request = { videos: [...videos], ...sentFields(captionSchema.shape, options) };
+  const display = captionDisplay();
+  try {
+    const result = await interruptible((signal) =>
+      caption(request, {
+        signal,
+        onProgress: display.progress,
+        onNotice: display.note,
+        onVideo: (video) => {
+          if (json) return;
+          display.stop();
+          console.log(lineOf(video));
+        },
+      }),
+    );
+    display.stop();
+    report(result, json);
+  } finally {
+    display.stop();
+  }
+}
+
+function report(result: CaptionResult, json: boolean): void {
+  if (result.failed > 0) process.exitCode ||= 1;
+  if (json) return console.log(JSON.stringify(result));
+  const { videos, failed, tokens } = result;
+  if (tokens !== undefined) console.log(`The endpoint billed ${tokens.input} tokens in, ${tokens.output} out.`);
+  if (videos.length > 1)
+    console.log(`${videos.length - failed} of ${videos.length} videos done${failed > 0 ? `, ${failed} not` : ''}.`);
+}
+
+function lineOf(video: CaptionedVideo | FailedVideo): string {
+  if ('error' in video) return `failed  ${near(video.video)}  ${video.error.message}`;
+  const { cues, durationSeconds, files, wasThere, tookSeconds } = video;
+  const speed = durationSeconds / Math.max(0.001, tookSeconds);
+  const how = wasThere ? 'was there' : `took ${seconds(tookSeconds)}, ${speed.toFixed(1)}x real time`;
+  const count = cues === 1 ? '1 caption' : `${cues} captions`;
+  return `${near(video.video)}  ${count} over ${seconds(durationSeconds)}, ${how}\n  ${files.map(near).join('\n  ')}`;
+}
+
+const near = (path: string): string => {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short;
+};
+
+const words = { load: 'loading', look: 'looking', listen: 'listening', write: 'writing' };
+
+/** A bar over the seconds of the film, where a person watches. */
+function captionDisplay(stream: NodeJS.WriteStream = process.stderr) {
+  if (!stream.isTTY) {
+    return {
+      progress: () => undefined,
+      note: (text: string) => void stream.write(`note: ${text}\n`),
+      stop: () => undefined,
+    };
+  }
+  let bar: SingleBar | undefined;
+  const start = (): SingleBar => {
+    const looks = { hideCursor: true, clearOnComplete: true, barsize: 32, gracefulExit: false };
+    const made = new SingleBar({ format: '{stage} {bar} {text}', stream, ...looks });
+    made.start(1, 0, { stage: words.load.padEnd(9), text: '' });
+    return made;
+  };
+  let began = performance.now();
+  let from = 0;
+  return {
+    progress: (progress: CaptionProgress): void => {
+      bar ??= start();
+      const { stage, seconds: at, durationSeconds, download } = progress;
+      if (at === 0) [began, from] = [performance.now(), 0];
+      else if (from === 0) [began, from] = [performance.now(), at];
+      bar.setTotal(Math.max(1, download?.totalBytes ?? durationSeconds));
+      const left = at > from ? ((performance.now() - began) / 1000 / (at - from)) * (durationSeconds - at) : undefined;
+      bar.update(download?.loadedBytes ?? at, { stage: words[stage].padEnd(9), text: textOf(progress, left) });
+    },
+    note: (text: string) => void stream.write(`\r\u001b[Knote: ${text}\n`),
+    stop: () => {
+      bar?.stop();
+      bar = undefined;
+    },
+  };
+}
+
+function textOf(
+  { video, number, videos, seconds: at, durationSeconds, download }: CaptionProgress,
+  left?: number,
+): string {
+  if (download !== undefined)
+    return `${download.file} ${bytes(download.loadedBytes)} of ${bytes(download.totalBytes)} of ${download.model}`;
+  const parts = [
+    videos > 1 ? `${number}/${videos}` : '',
+    basename(video),
+    durationSeconds > 0 ? `${seconds(at)} of ${seconds(durationSeconds)}` : '',
+    left === undefined ? '' : `${seconds(left)} left`,
+  ];
+  return parts.filter((part) => part !== '').join(', ');
+}

@@ -1,0 +1,3 @@
+// For the tests that start the stores and the browser.
+export function findProgram(name: string): string | undefined;
+export function ensureStores(): void;
