@@ -4,6 +4,12 @@
 // Stories: from a request to files, from a folder to a model, from a world to weights.
 export { generate } from './jobs/generate.ts';
 export type { GeneratedClip, GenerateOptions, GenerateResult } from './jobs/generate.ts';
+export { caption } from './jobs/caption.ts';
+export type { CaptionedVideo, CaptionOptions, CaptionProgress, CaptionResult, FailedVideo } from './jobs/caption.ts';
+export { captionSchema } from './jobs/caption-request.ts';
+export type { CaptionRequest } from './jobs/caption-request.ts';
+export { captionRecordSchema } from './jobs/caption-record.ts';
+export type { CaptionRecord } from './jobs/caption-record.ts';
 export { generateSchema, parseRequest } from './jobs/request.ts';
 export type { GenerateRequest } from './jobs/request.ts';
 export type { Progress } from './jobs/progress.ts';
@@ -16,6 +22,16 @@ export { listModels } from './jobs/model-names.ts';
 export { verifyModel } from './jobs/verify-model.ts';
 export { readSettings } from './jobs/settings.ts';
 export type { Settings } from './jobs/settings.ts';
+// The queue: renders for later, by workers in this process or others.
+export { Queue } from './jobs/queue.ts';
+export type { Submitted, SubmitOptions } from './jobs/queue.ts';
+export { Worker } from './jobs/worker.ts';
+export type { WorkerEvent, WorkerOptions, WorkerSummary } from './jobs/worker.ts';
+export { jobPreparer } from './jobs/prepare-job.ts';
+export type { PreparedJob } from './jobs/prepare-job.ts';
+export type { BatchResult, Job, JobState, RenderResult } from './jobs/job-record.ts';
+export { Studio } from './jobs/studio.ts';
+
 export { trainPart as train } from './training/train.ts';
 export type { TrainedPart, TrainRequest } from './training/train.ts';
 export type { TrainingProgress } from './training/loop.ts';

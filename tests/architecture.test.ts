@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   jobs: ['graph', 'compressor', 'dit', 'conditioning', 'io', 'understanding'],
   training: ['graph', 'compressor', 'dit', 'conditioning', 'io', 'understanding'],
   server: ['jobs'],
-  cli: ['jobs', 'training'],
+  cli: ['jobs', 'training', 'server'],
   examples: ['index.ts'],
 };
 
@@ -113,7 +113,21 @@ describe('a package behind one door', () => {
   test.each([
     ['onnxruntime-node', /^graph\/session\.ts$/],
     ['fluent-ffmpeg', /^io\/ffmpeg\.ts$/],
+    ['@huggingface/hub', /^io\/hub\.ts$/],
+    ['@huggingface/transformers', /^understanding\/transformers\.ts$/],
+    ['@tensorflow', /^understanding\/(tfjs|detect)\.ts$/],
+    ['openai', /^understanding\/openai-captioner\.ts$/],
+    ['subsrt-ts', /^io\/subtitles\.ts$/],
     ['bullmq', /^jobs\/(queue|worker)[\w-]*\.ts$/],
+    ['bullmq-otel', /^jobs\/queue-telemetry\.ts$/],
+    ['@opentelemetry', /^jobs\/queue-telemetry\.ts$/],
+    ['hono', /^server\//],
+    ['@hono/node-server', /^server\/(serve|board)\.ts$/],
+    ['@bull-board', /^server\/board\.ts$/],
+    ['@modelcontextprotocol/sdk', /^server\/mcp-[\w-]+\.ts$/],
+    ['prom-client', /^server\/metrics\.ts$/],
+    ['pg', /^jobs\/postgres-pool\.ts$/],
+    ['@electric-sql/pglite', /^jobs\/embedded-host\.ts$/],
   ])('%s', (name, door) => {
     expect(importersOf(name).filter((path) => !door.test(path))).toEqual([]);
   });
