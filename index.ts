@@ -38,7 +38,8 @@ export type { TrainingProgress } from './training/loop.ts';
 
 // A model opened on an engine: conditions, velocity, frames.
 export { Pipeline } from './jobs/pipeline.ts';
-export type { OpenVelocity, PromptConditions } from './jobs/pipeline.ts';
+export type { PromptConditions } from './jobs/pipeline.ts';
+export type { OpenVelocity } from './jobs/open-velocity.ts';
 export { resolveRequest, schedulerOf } from './jobs/resolve-request.ts';
 export type { Render } from './jobs/resolve-request.ts';
 
@@ -59,6 +60,8 @@ export { parseTransformerConfig } from './dit/config.ts';
 export type { TransformerConfig } from './dit/config.ts';
 export { openDenoiser } from './dit/denoiser.ts';
 export type { Condition, Denoiser, DenoiserOptions } from './dit/denoiser.ts';
+export { cachedVelocity, fastPreset } from './dit/step-cache.ts';
+export type { CachedVelocity, StepCacheOptions } from './dit/step-cache.ts';
 export { expertsByNoise, guide, guidedVelocity } from './dit/guidance.ts';
 export type { Guidance, Velocity } from './dit/guidance.ts';
 export { initialNoise } from './dit/noise.ts';

@@ -27,6 +27,7 @@ interface Options {
   readonly captions: string;
   readonly steps?: string;
   readonly guidance?: string;
+  readonly fast?: boolean;
   readonly sheet?: string;
   readonly json?: boolean;
 }
@@ -41,6 +42,7 @@ export function evalCommand(): Command {
     .option('--captions <kind>', 'tag, plain or full', 'plain')
     .option('--steps <n>', "sampling steps, in place of the model's own")
     .option('--guidance <n>', "in place of the model's own")
+    .option('--fast', 'skip steps that can be foretold')
     .option('--sheet <file>', 'PNG to write with the first clips')
     .option('--json', 'print the scores as JSON')
     .addHelpText('after', examples)
@@ -75,6 +77,7 @@ async function parse(model: string, options: Options): Promise<EvaluationRequest
     ...defaults,
     ...(options.steps !== undefined && { steps: whole('steps', options.steps) }),
     ...(options.guidance !== undefined && { guidance: Number(options.guidance) }),
+    ...(options.fast === true && { fast: true }),
     ...(options.sheet !== undefined && { sheet: resolve(options.sheet) }),
   };
 }

@@ -39,7 +39,10 @@ export function guidedVelocity(denoiser: Denoiser, { positive, negative, scale }
   };
 }
 
+/** Index of the expert that has a timestep: the first one while the noise is high. */
+export const expertAt = (boundary: number, timestep: number): 0 | 1 => (timestep >= boundary ? 0 : 1);
+
 /** Two experts (Wan 2.2 A14B): `high` while the timestep is at least `boundary` (0..1000), `low` below. */
 export function expertsByNoise(boundary: number, high: Velocity, low: Velocity): Velocity {
-  return (latents, timesteps) => (Math.max(...timesteps) >= boundary ? high : low)(latents, timesteps);
+  return (latents, timesteps) => (expertAt(boundary, Math.max(...timesteps)) === 0 ? high : low)(latents, timesteps);
 }

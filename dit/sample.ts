@@ -6,11 +6,14 @@ import type { GivenLatents } from './given-latents.ts';
 import type { Velocity } from './guidance.ts';
 import { startState } from './scheduler.ts';
 import type { Scheduler, SchedulerState } from './scheduler.ts';
+import type { CachedVelocity, StepMemory } from './step-cache.ts';
 
 /** A render between two steps: all that is needed to go on with the same bytes. */
 export interface Snapshot {
   readonly latents: Float32Array;
   readonly state: SchedulerState;
+  /** What a cached velocity remembers. */
+  readonly memory?: StepMemory | undefined;
 }
 
 export interface StepReport extends Snapshot {
@@ -20,7 +23,7 @@ export interface StepReport extends Snapshot {
 }
 
 export interface SampleOptions {
-  readonly velocity: Velocity;
+  readonly velocity: Velocity | CachedVelocity;
   readonly scheduler: Scheduler;
   /** Where to start: pure noise, or a render that was stopped. */
   readonly from: Float32Array | Snapshot;
@@ -44,20 +47,25 @@ export async function sampleLatents({
   signal,
 }: SampleOptions): Promise<Float32Array> {
   const steps = scheduler.timesteps.length;
-  let { latents, state } = from instanceof Float32Array ? { latents: from, state: startState } : from;
+  let { latents, state, memory }: Snapshot = from instanceof Float32Array ? { latents: from, state: startState } : from;
   while (state.step < steps) {
     signal?.throwIfAborted();
     const timestep = scheduler.timesteps[state.step]!;
-    const v = given
-      ? await velocity(withGiven(latents, given), givenTimesteps(timestep, given))
-      : await velocity(latents, Float32Array.of(timestep));
+    const seen = given ? withGiven(latents, given) : latents;
+    const timesteps = given ? givenTimesteps(timestep, given) : Float32Array.of(timestep);
+    let v: Float32Array;
+    if (typeof velocity === 'function') v = await velocity(seen, timesteps);
+    else {
+      const at = { latents: seen, timesteps, timestep, step: state.step, steps };
+      ({ velocity: v, memory } = await velocity.step(at, memory));
+    }
     ({ sample: latents, state } = scheduler.step(state, v, latents));
     if (!latents.every(Number.isFinite)) {
       throw new JobFailedError(
         `The model's output is not a finite number at step ${state.step} of ${steps}. Its weights are damaged (tessera models verify) or the guidance is far too large.`,
       );
     }
-    await onStep?.({ step: state.step, steps, latents, state });
+    await onStep?.({ step: state.step, steps, latents, state, memory });
   }
   return given ? withGiven(latents, given) : latents;
 }

@@ -2,16 +2,30 @@
 import { floats, int32Tensor, tensor } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Snapshot } from './sample.ts';
+import type { StepMemory } from './step-cache.ts';
 
 /** The tensors to save. `shape` is that of the latents, for whoever opens the file. */
-export function snapshotTensors({ latents, state }: Snapshot, shape: readonly number[]): Map<string, Tensor> {
+export function snapshotTensors({ latents, state, memory }: Snapshot, shape: readonly number[]): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>([
     ['latents', tensor(latents, shape)],
     ['step', int32Tensor([state.step], [1])],
   ]);
   state.predictions.forEach((values, i) => tensors.set(`prediction.${i}`, tensor(values, shape)));
   if (state.lastSample) tensors.set('last_sample', tensor(state.lastSample, shape));
+  if (memory) memoryTensors(memory, shape).forEach((value, name) => tensors.set(`memory.${name}`, value));
   return tensors;
+}
+
+function memoryTensors(memory: StepMemory, shape: readonly number[]): Map<string, Tensor> {
+  const { expert, skipped, sensitivity, timestep, input, velocity, earlier, difference } = memory;
+  const numbers = Float32Array.of(expert, skipped, sensitivity, timestep, earlier?.timestep ?? 0);
+  return new Map([
+    ['numbers', tensor(numbers, [numbers.length])],
+    ['input', tensor(input, shape)],
+    ['velocity', tensor(velocity, shape)],
+    ...(earlier ? [['earlier', tensor(earlier.velocity, shape)] as const] : []),
+    ...(difference ? [['difference', tensor(difference, shape)] as const] : []),
+  ]);
 }
 
 /** The snapshot that was saved, or undefined when the tensors are not one of latents of `size` values. */
@@ -26,5 +40,19 @@ export function readSnapshot(tensors: ReadonlyMap<string, Tensor>, size: number)
   const predictions: Float32Array[] = [];
   for (let next = values('prediction.0'); next; next = values(`prediction.${predictions.length}`))
     predictions.push(next);
-  return { latents, state: { step: Number(step), predictions, lastSample: values('last_sample') ?? null } };
+  const state = { step: Number(step), predictions, lastSample: values('last_sample') ?? null };
+  const numbers = tensors.get('memory.numbers');
+  const memory = numbers?.dtype === 'float32' ? readMemory(floats(numbers), values) : undefined;
+  return { latents, state, ...(memory && { memory }) };
+}
+
+function readMemory(numbers: Float32Array, values: (name: string) => Float32Array | undefined): StepMemory | undefined {
+  const [expert = 0, skipped = 0, sensitivity = 0, timestep = 0, earlierTimestep = 0] = numbers;
+  const [input, velocity] = [values('memory.input'), values('memory.velocity')];
+  const [earlier, difference] = [values('memory.earlier'), values('memory.difference')];
+  if (input === undefined || velocity === undefined) return undefined;
+  return {
+    ...{ expert, skipped, sensitivity, timestep, input, velocity, difference },
+    ...(earlier && { earlier: { timestep: earlierTimestep, velocity: earlier } }),
+  };
 }

@@ -14,7 +14,11 @@ export interface ModelDefaults {
   readonly frames: number;
   readonly fps: number;
   readonly steps: number;
+  /** Noise levels before the shift, of few-step models; their number is that of the steps. */
+  readonly sigmas?: readonly number[] | undefined;
   readonly guidance: number;
+  /** Of the second expert. */
+  readonly guidanceLow?: number | undefined;
   readonly negativePrompt: string;
   /** Left out, those of scheduler/scheduler_config.json hold. */
   readonly sampler?: SamplerName | undefined;
@@ -39,7 +43,7 @@ const wan: ModelDefaults = {
   negativePrompt: '',
 };
 /** Wan 2.2 A14B: two experts. */
-const wanExperts: ModelDefaults = { ...wan, steps: 40, guidance: 4 };
+const wanExperts: ModelDefaults = { ...wan, steps: 40, guidance: 4, guidanceLow: 3 };
 /** Wan 2.2 TI2V-5B: 24 frames a second from 16x16x4 compression. */
 const wanCompact: ModelDefaults = { ...wan, width: 1280, height: 704, frames: 121, fps: 24 };
 
@@ -56,7 +60,9 @@ const CardFile = z.looseObject({
   frames: size.optional(),
   fps: z.number().positive().optional(),
   steps: size.optional(),
+  sigmas: z.array(z.number().gt(0).max(1)).min(1).optional(),
   guidance: z.number().min(1).optional(),
+  guidanceLow: z.number().min(1).optional(),
   negativePrompt: z.string().optional(),
   sampler: z.enum(samplerNames).optional(),
   shift: z.number().positive().optional(),
@@ -74,29 +80,15 @@ export async function readModelCard(
   if (!parsed.success) {
     throw new ModelFileError(`${path}: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
   }
-  const {
-    max_sequence_length: textLength,
-    mask_text_padding: masksPadding,
-    width,
-    height,
-    frames,
-    fps,
-    steps,
-    guidance,
-    negativePrompt,
-    sampler,
-    shift,
-  } = parsed.data;
-  const defaults = {
-    width: width ?? family.width,
-    height: height ?? family.height,
-    frames: frames ?? family.frames,
-    fps: fps ?? family.fps,
-    steps: steps ?? family.steps,
-    guidance: guidance ?? family.guidance,
-    negativePrompt: negativePrompt ?? family.negativePrompt,
-    sampler,
-    shift,
-  };
-  return { textLength, masksPadding, defaults };
+  const { max_sequence_length: textLength, mask_text_padding: masksPadding, ...said } = parsed.data;
+  return { textLength, masksPadding, defaults: { ...family, ...defaultsOf(said) } };
+}
+
+/** What a card says of defaults. Guidance that it gives once holds for both experts. */
+function defaultsOf(said: Partial<z.infer<typeof CardFile>>): Partial<ModelDefaults> {
+  const { width, height, frames, fps, negativePrompt, sampler, shift, sigmas, guidance } = said;
+  const steps = said.steps ?? sigmas?.length;
+  const guidanceLow = said.guidanceLow ?? guidance;
+  const own = { width, height, frames, fps, steps, sigmas, guidance, guidanceLow, negativePrompt, sampler, shift };
+  return Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
 }

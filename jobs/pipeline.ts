@@ -8,11 +8,10 @@ import { denormalizeLatents, normalizeLatents } from '../compressor/statistics.t
 import { defaultTiling } from '../compressor/tiling.ts';
 import { folderStateCache } from '../conditioning/state-cache.ts';
 import { openTextEncoder, type PromptEncoder, wordMask } from '../conditioning/text-states.ts';
-import { type Condition, type Denoiser, type DenoiserOptions, openDenoiser } from '../dit/denoiser.ts';
+import type { Condition } from '../dit/denoiser.ts';
 import { givenFrames, type GivenLatents } from '../dit/given-latents.ts';
-import { expertsByNoise, guidedVelocity, type Velocity } from '../dit/guidance.ts';
 import { positionChannels, takesPositions } from '../dit/position-channels.ts';
-import { tokenCount, tokenGrid } from '../dit/patchify.ts';
+import { tokenGrid } from '../dit/patchify.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import type { Engine } from '../graph/engine.ts';
@@ -22,39 +21,29 @@ import { type Frames, framesToTensor, tensorToFrames } from '../io/frames.ts';
 import { firstPicture } from './first-picture.ts';
 import { decodesInTiles } from './memory.ts';
 import type { Model } from './model.ts';
+import { type Conditions, type OpenVelocity, Transformers } from './open-velocity.ts';
 import type { Render } from './resolve-request.ts';
 
 /** What a clip is to show, and what it is not. */
-export interface PromptConditions {
-  readonly positive: Condition;
-  readonly negative: Condition;
+export interface PromptConditions extends Conditions {
   /** What the model could not take from the prompt, in words for the user. */
   readonly notices: readonly string[];
 }
 
-export interface OpenVelocity {
-  readonly velocity: Velocity;
-  /** Floating point operations of one sampling step. */
-  readonly flops: number;
-}
-
-/** Up to so many tokens, both passes of guidance run as one batch: faster for small clips, twice the memory. */
-const TOKENS_PER_BATCH = 8192;
 /** Up to so many pixels in all, a clip is decoded in one piece. */
 const PIXELS_AT_ONCE = 2 ** 21;
 
 export class Pipeline {
   readonly model: Model;
-  readonly #engine: Engine;
   readonly #text: PromptEncoder;
   readonly #autoencoders: { readonly whole: Autoencoder; readonly tiled: Autoencoder };
-  #denoisers: { readonly key: string; readonly open: readonly Denoiser[]; readonly flops: number } | undefined;
+  readonly #transformers: Transformers;
 
   /** Opens nothing yet. @param cacheFolder where text states are kept for other processes; in memory if left out */
   constructor(model: Model, engine: Engine, cacheFolder?: string) {
     const cache = cacheFolder === undefined ? undefined : folderStateCache(join(cacheFolder, 'text-states'));
     this.model = model;
-    this.#engine = engine;
+    this.#transformers = new Transformers(model, engine);
     this.#text = openTextEncoder(engine, {
       ...model.textEncoder,
       tokenizer: model.tokenizer,
@@ -111,12 +100,10 @@ export class Pipeline {
 
   /** Opens the transformer for a clip's shape and follows the prompt with guidance. */
   async velocity(render: Render, { positive, negative }: PromptConditions): Promise<OpenVelocity> {
-    const { open, flops } = await this.#openDenoisers(render, positive);
-    const [high, low] = open.map((denoiser) =>
-      guidedVelocity(denoiser, { positive, negative, scale: render.guidance }),
-    );
-    const { experts } = this.model;
-    return { velocity: experts && low ? expertsByNoise(experts.boundary, high!, low) : high!, flops };
+    const shape = this.latentShape(render);
+    const { frames } = tokenGrid(this.model.transformer.config, shape);
+    const timesteps = render.image === undefined ? 1 : frames;
+    return this.#transformers.velocity(render, { positive, negative }, { shape, timesteps });
   }
 
   /** Latents [C*T*H*W] as the sampler leaves them to frames, in pieces as they are ready. */
@@ -143,46 +130,6 @@ export class Pipeline {
   async close(): Promise<void> {
     await this.#text.release();
     await Promise.all(Object.values(this.#autoencoders).map((autoencoder) => autoencoder.close()));
-    await this.#closeDenoisers();
+    await this.#transformers.close();
   }
-
-  async #openDenoisers(render: Render, like: Condition) {
-    const { transformer, experts } = this.model;
-    const shape = this.latentShape(render);
-    const grid = tokenGrid(transformer.config, shape);
-    const isSmall = tokenCount(grid) <= TOKENS_PER_BATCH;
-    const batch = render.guidance !== 1 && isSmall ? 2 : 1;
-    const timesteps = render.image === undefined ? 1 : grid.frames;
-    const key = [...shape, batch, timesteps].join('x');
-    if (this.#denoisers?.key !== key) {
-      await this.#closeDenoisers();
-      const meter = { flops: 0 };
-      const engine = meteredEngine(this.#engine, meter);
-      const open: Denoiser[] = [];
-      for (const network of experts ? [transformer, experts.low] : [transformer]) {
-        open.push(await openDenoiser(engine, { ...network, shape, timesteps, like, batch } satisfies DenoiserOptions));
-      }
-      const runs = render.guidance === 1 || batch === 2 ? 1 : 2;
-      this.#denoisers = { key, open, flops: (meter.flops / open.length) * runs };
-    }
-    return this.#denoisers;
-  }
-
-  async #closeDenoisers(): Promise<void> {
-    const open = this.#denoisers?.open ?? [];
-    this.#denoisers = undefined;
-    await Promise.all(open.map((denoiser) => denoiser.release()));
-  }
-}
-
-/** The engine, adding up the operations of the graphs that are opened through it. */
-function meteredEngine(engine: Engine, meter: { flops: number }): Engine {
-  return {
-    open: (graph, options) => {
-      meter.flops += graph.flops;
-      return engine.open(graph, options);
-    },
-    drop: (values) => engine.drop(values),
-    close: () => engine.close(),
-  };
 }

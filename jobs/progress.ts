@@ -21,6 +21,8 @@ export interface Workload {
   readonly frames: number;
   /** Time of one clip's decoding over time of one step, as their arithmetic has it. */
   readonly decodeSteps: number;
+  /** Whether some steps are skipped: their mean then tells more than their median. */
+  readonly isUneven: boolean;
 }
 
 /** Steps that the estimate looks back on: machines slow down and speed up. */
@@ -50,13 +52,17 @@ export class Estimator {
 
   /** Seconds of all that is left after `step` steps and `frames` decoded frames of clip `clip` (from 1). */
   remainingSeconds(at: { readonly clip: number; readonly step: number; readonly frames: number }): number | undefined {
-    const { clips, steps, frames, decodeSteps } = this.#work;
+    const { clips, steps, frames, decodeSteps, isUneven } = this.#work;
     if (this.#steps.length === 0) return undefined;
-    const step = median(this.#steps);
+    const step = isUneven ? mean(this.#steps) : median(this.#steps);
     const decode = this.#decodeSeconds ?? decodeSteps * step;
     const later = (clips - at.clip) * (steps * step + decode);
     return (steps - at.step) * step + (1 - at.frames / frames) * decode + later;
   }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function median(values: readonly number[]): number {

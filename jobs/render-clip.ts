@@ -9,7 +9,7 @@ import type { Frames } from '../io/frames.ts';
 import { type WrittenVideo, writeVideo } from '../io/write-video.ts';
 import type { ClipOutput } from './outputs.ts';
 import type { Pipeline, PromptConditions } from './pipeline.ts';
-import { latentsKey, type Render, schedulerOf } from './resolve-request.ts';
+import { latentsKey, type Render, schedulerOf, spacingOf } from './resolve-request.ts';
 import { SavedLatents } from './saved-latents.ts';
 import { clipMetadata } from './sidecar.ts';
 import type { StageClock } from './stages.ts';
@@ -83,7 +83,7 @@ async function sample(context: RenderContext, render: Render, saved: SavedLatent
   return clock.time('steps', () =>
     sampleLatents({
       velocity,
-      scheduler: createScheduler(schedulerOf(render, pipeline.model), { steps: render.steps }),
+      scheduler: createScheduler(schedulerOf(render, pipeline.model), spacingOf(render)),
       from: earlier ?? initialNoise(render.seed, sizeOf(pipeline.latentShape(render)), render.clip),
       given,
       onStep,

@@ -34,7 +34,7 @@ export class RenderReport {
   }
 
   /** What happens to a clip (counted from 1) becomes progress. */
-  clip(clip: number, clips: number, { steps, frames: total }: Render): ClipEvents {
+  clip(clip: number, clips: number, { steps, frames: total, fast: isUneven = false }: Render): ClipEvents {
     this.#clips = { clip, clips };
     this.stage('load');
     let decodingSince = 0;
@@ -45,7 +45,13 @@ export class RenderReport {
     };
     return {
       opened: (flops) => {
-        this.#estimator ??= new Estimator({ clips, steps, frames: total, decodeSteps: flops.decode / flops.step });
+        this.#estimator ??= new Estimator({
+          clips,
+          steps,
+          frames: total,
+          decodeSteps: flops.decode / flops.step,
+          isUneven,
+        });
         tell('steps', 0, 0);
       },
       resumed: (step) => {

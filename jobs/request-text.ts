@@ -12,6 +12,7 @@ export const fieldName = (name: string): string =>
 export function valueOfText(schema: z.ZodType | undefined, value: unknown): unknown {
   if (typeof value !== 'string' || schema === undefined) return value;
   const text = value.trim();
+  if (takesNumbers(schema)) return text.split(',').map(Number);
   if (takesList(schema)) return text.split(',').map((item) => item.trim());
   if (isFlag(schema) && /^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';
   const number = Number(text);
@@ -19,6 +20,8 @@ export function valueOfText(schema: z.ZodType | undefined, value: unknown): unkn
 }
 
 export const isFlag = (schema: z.ZodType): boolean => schema.safeParse(true).success;
+
+export const takesNumbers = (schema: z.ZodType): boolean => schema.safeParse([1]).success;
 
 export const takesList = (schema: z.ZodType): boolean => schema.safeParse(['x']).success;
 

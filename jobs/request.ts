@@ -22,6 +22,8 @@ const seed = z.union([whole(0, Number.MAX_SAFE_INTEGER, ', or "random"'), z.lite
   error: 'must be a whole number, or "random"',
 });
 
+const fallingSigmas = 'must be noise levels that fall from at most 1 and stay above 0, such as 1,0.75,0.5,0.25';
+
 /** A request to render clips. The descriptions are what `tessera generate --help` prints. */
 export const generateSchema = z.strictObject({
   prompt: text(5000)
@@ -58,12 +60,29 @@ export const generateSchema = z.strictObject({
   frames: whole(1, 10001).optional().describe('length of the clip; 4k+1 for most models'),
   fps: between(1, 120).optional().describe('frames a second'),
   steps: whole(1, 1000).optional().describe('sampling steps; more is slower and finer'),
+  sigmas: z
+    .array(z.number({ error: fallingSigmas }), { error: fallingSigmas })
+    .min(1, { error: fallingSigmas })
+    .max(1000, { error: 'must be at most 1000 levels' })
+    .refine((levels) => levels.every((level, i) => level > 0 && (i === 0 ? level <= 1 : level < levels[i - 1]!)), {
+      error: fallingSigmas,
+    })
+    .readonly()
+    .optional()
+    .describe('noise levels to step through, before the shift, as few-step models want them: 1,0.75,0.5,0.25'),
   sampler: z
     .enum(samplerNames, { error: `must be one of ${samplerNames.join(', ')}` })
     .optional()
     .describe(`one of ${samplerNames.join(', ')}`),
   guidance: between(1, 100).optional().describe('how closely to follow the prompt; at 1 a step is twice as fast'),
+  guidanceLow: between(1, 100)
+    .optional()
+    .describe('guidance of the second expert, which finishes the clip, in models that have two'),
   shift: between(0.01, 100).optional().describe('moves the noise levels; larger clips want more'),
+  fast: z
+    .boolean({ error: 'must be true or false' })
+    .optional()
+    .describe('skip steps that can be foretold: about twice as fast, and a little different'),
   seed: seed.optional().describe('the same seed gives the same clip, "random" another one each time (default 0)'),
   clips: whole(1, 1000).optional().describe('how many clips of this prompt (default 1)'),
   clip: whole(0, 1_000_000).optional().describe('number of the first clip of this seed (default 0)'),

@@ -2,10 +2,12 @@
 // is its render, so the clip can be made again whatever the defaults will be by then.
 import { createHash, randomInt } from 'node:crypto';
 import { type SamplerName, samplerConfig, type SchedulerConfig } from '../dit/scheduler-config.ts';
+import type { Spacing } from '../dit/flow-sigmas.ts';
 import { takesPositions } from '../dit/position-channels.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { loraText } from './lora.ts';
 import { checkModelSize, type Model } from './model.ts';
+import type { ModelDefaults } from './model-defaults.ts';
 import type { ParsedRequest } from './request.ts';
 
 /** One clip to make, with every choice made. */
@@ -25,9 +27,15 @@ export interface Render {
   readonly frames: number;
   readonly fps: number;
   readonly steps: number;
+  /** Noise levels before the shift, one for each step; left out, the sampler spaces them. */
+  readonly sigmas?: readonly number[];
   readonly sampler: SamplerName;
   readonly guidance: number;
+  /** Of the second expert, in models that have two. */
+  readonly guidanceLow?: number;
   readonly shift: number;
+  /** Steps that can be foretold are skipped. */
+  readonly fast?: boolean;
   readonly seed: number;
   /** Which of the seed's clips. */
   readonly clip: number;
@@ -54,14 +62,36 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
     ...(request.loraLenient === true && { loraLenient: true }),
     ...size,
     fps: request.fps ?? defaults.fps,
-    steps: request.steps ?? defaults.steps,
+    ...stepsOf(request, defaults),
     sampler: request.sampler ?? defaults.sampler ?? scheduler.sampler,
     guidance: request.guidance ?? defaults.guidance,
+    ...guidanceLowOf(request, model),
     shift: request.shift ?? defaults.shift ?? scheduler.shift,
+    ...(request.fast === true && { fast: true }),
     seed: seedOf(request.seed),
     clip: first,
   };
   return Array.from({ length: request.clips ?? 1 }, (_, i) => ({ ...render, clip: first + i }));
+}
+
+/** Levels and their number: those of the request, else the model's own where the request does not say how many steps. */
+function stepsOf(request: ParsedRequest, defaults: ModelDefaults): Pick<Render, 'steps' | 'sigmas'> {
+  const sigmas = request.sigmas ?? (request.steps === undefined ? defaults.sigmas : undefined);
+  if (sigmas === undefined) return { steps: request.steps ?? defaults.steps };
+  if (request.steps !== undefined && request.steps !== sigmas.length) {
+    throw new InvalidRequestError(`sigmas are ${sigmas.length} levels and steps (=${request.steps}). Leave steps out.`);
+  }
+  return { steps: sigmas.length, sigmas };
+}
+
+function guidanceLowOf(request: ParsedRequest, { name, experts, defaults }: Model): Pick<Render, 'guidanceLow'> {
+  const { guidance, guidanceLow } = request;
+  if (experts === undefined) {
+    if (guidanceLow === undefined) return {};
+    throw new InvalidRequestError(`guidanceLow is for models of two experts, and ${name} has one. Use guidance.`);
+  }
+  // Guidance that is asked for holds for both, as in the reference's pipeline.
+  return { guidanceLow: guidanceLow ?? guidance ?? defaults.guidanceLow ?? defaults.guidance };
 }
 
 /** The model's own scheduler where the render uses that sampler, else the sampler with the reference's settings. */
@@ -69,6 +99,9 @@ export function schedulerOf(render: Render, model: Model): SchedulerConfig {
   const { sampler, shift } = render;
   return model.scheduler.sampler === sampler ? { ...model.scheduler, shift } : samplerConfig(sampler, shift);
 }
+
+/** How a render's steps are spaced. */
+export const spacingOf = ({ steps, sigmas }: Render): Spacing => (sigmas === undefined ? { steps } : { sigmas });
 
 /** Names the latents of a render: equal for renders that sample the same numbers, also from another folder. */
 export function latentsKey(render: Render, model: Model): string {

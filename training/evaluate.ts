@@ -42,10 +42,14 @@ export interface EvaluationRequest {
   readonly steps: number;
   readonly guidance: number;
   readonly shift: number;
+  /** With step caching, as `tessera generate --fast`. */
+  readonly fast?: boolean;
   /** PNG to write with the first clips. */
   readonly sheet?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
+  /** Called with the frames of each clip, in the order of the prompts. */
+  readonly onClip?: (frames: Uint8Array) => void;
 }
 
 export interface Evaluation extends Summary {
@@ -100,6 +104,7 @@ export async function evaluateClips(request: EvaluationRequest): Promise<Evaluat
   )) {
     request.signal?.throwIfAborted();
     scores.push(scoreClip(clip, request.size, factsOf(scenes[scores.length]!.scene), references));
+    request.onClip?.(clip);
     if (shown.length < 20) shown.push(clip);
     request.onProgress?.(scores.length, scenes.length);
   }

@@ -5,11 +5,13 @@ import type { AutoencoderConfig } from '../compressor/config.ts';
 import { latentShape } from '../compressor/sizes.ts';
 import type { TransformerConfig } from '../dit/config.ts';
 import { openDenoiser } from '../dit/denoiser.ts';
-import { guidedVelocity } from '../dit/guidance.ts';
+import type { Condition } from '../dit/denoiser.ts';
+import { guidedVelocity, type Velocity } from '../dit/guidance.ts';
 import { initialNoise } from '../dit/noise.ts';
 import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { sampleLatents } from '../dit/sample.ts';
 import { createScheduler, samplerConfig } from '../dit/scheduler-config.ts';
+import { cachedVelocity } from '../dit/step-cache.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import { fetched, localEngine } from '../graph/engine.ts';
@@ -30,6 +32,8 @@ export interface SamplingOptions {
   readonly steps: number;
   readonly guidance: number;
   readonly shift: number;
+  /** With step caching, as `tessera generate --fast`. */
+  readonly fast?: boolean;
 }
 
 /** One clip [T,H,W,3] after the other, one per prompt; prompt i starts from the noise of seed i. */
@@ -37,7 +41,7 @@ export async function* sampleClips(
   model: SampledModel,
   prompts: readonly string[],
   size: ClipSize,
-  { steps, guidance, shift }: SamplingOptions,
+  { steps, guidance, shift, fast = false }: SamplingOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const engine = localEngine();
   const { config } = model.autoencoder;
@@ -51,7 +55,7 @@ export async function* sampleClips(
     shape: [channels, ...grid],
     timesteps: 1,
     like: empty,
-    batch: 2,
+    batch: fast ? 1 : 2,
   });
   const latentsIn = input('latents', shape);
   const video = decode(parameterScope().parameters, config, latentsIn);
@@ -59,11 +63,14 @@ export async function* sampleClips(
   const plane = grid[0] * grid[1] * grid[2];
   try {
     for (const [i, prompt] of prompts.entries()) {
-      const velocity = guidedVelocity(denoiser, {
-        positive: await conditionOf(prompt),
-        negative: empty,
-        scale: guidance,
-      });
+      const positive = await conditionOf(prompt);
+      const pass =
+        (condition: Condition): Velocity =>
+        async (seen, timesteps) =>
+          (await denoiser.run(seen, timesteps, [condition]))[0]!;
+      const velocity = fast
+        ? cachedVelocity([{ conditional: pass(positive), unconditional: pass(empty), scale: guidance }], () => 0)
+        : guidedVelocity(denoiser, { positive, negative: empty, scale: guidance });
       const latents = await sampleLatents({
         velocity,
         scheduler: createScheduler(samplerConfig('euler', shift), { steps }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Estimator } from '../../jobs/progress.ts';
 
-const work = { clips: 1, steps: 10, frames: 5, decodeSteps: 2 };
+const work = { clips: 1, steps: 10, frames: 5, decodeSteps: 2, isUneven: false };
 
 describe('Estimator', () => {
   it('says nothing before two steps were measured', () => {
