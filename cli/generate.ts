@@ -1,7 +1,7 @@
 // tessera generate: words in, clips out.
 import { Command } from 'commander';
 import type { GeneratedClip, GenerateResult } from '../jobs/generate.ts';
-import { type GenerateRequest, generateSchema } from '../jobs/request.ts';
+import { type GenerateRequest, generateSchema, pinFields } from '../jobs/request.ts';
 import { readSidecar } from '../jobs/sidecar.ts';
 import { bytes, seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
@@ -26,7 +26,7 @@ export function generateCommand(): Command {
   const command = new Command('generate')
     .description('render clips of what a sentence says')
     .argument('[prompt...]', 'what the clip shows');
-  return addRequestOptions(command, generateSchema.shape, ['prompt', 'imageSha256'])
+  return addRequestOptions(command, generateSchema.shape, ['prompt', ...pinFields])
     .option('--from <file>', 'take everything that is not given from the .json beside a clip')
     .option('--plan', 'say what it would take, stage by stage, and render nothing')
     .option('--captions', 'also write captions of what the clips show, beside them')

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { z } from 'zod';
+import { fileFields } from '../jobs/request.ts';
 import { isFlag, type Shape, takesList, takesNumber, valueOfText } from '../jobs/request-text.ts';
 
 /** Short forms, where a field has one. */
@@ -31,7 +32,7 @@ function optionOf(field: string, schema: z.ZodType): Option {
   const name = field.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
   const value = isFlag(schema)
     ? ''
-    : ` <${takesNumber(schema) ? 'n' : ['output', 'image', 'lora'].includes(field) ? 'file' : 'text'}>`;
+    : ` <${takesNumber(schema) ? 'n' : ['output', 'lora', ...fileFields].includes(field) ? 'file' : 'text'}>`;
   const flags = `${short[field] ? `${short[field]}, ` : ''}--${name}${value}`;
   const option = new Option(flags, schema.description);
   return takesList(schema) ? option.argParser(oneMore) : option;

@@ -22,6 +22,8 @@ export interface TransformerConfig {
   readonly attendsToImage: boolean;
   /** Image tokens of the first and the last frame together, in first-and-last-frame models, else null. */
   readonly posEmbedLength: number | null;
+  /** VACE: behind which blocks its hints are added, and the channels of its control latents; else null. */
+  readonly vace: { readonly layers: readonly number[]; readonly inChannels: number } | null;
 }
 
 /** Width D of the tokens. */
@@ -29,7 +31,7 @@ export const width = (config: TransformerConfig): number => config.heads * confi
 
 const count = z.int().positive();
 const ConfigFile = z.object({
-  _class_name: z.literal('WanTransformer3DModel').optional(),
+  _class_name: z.enum(['WanTransformer3DModel', 'WanVACETransformer3DModel']).optional(),
   patch_size: z.tuple([count, count, count]).default([1, 2, 2]),
   num_attention_heads: count.default(40),
   attention_head_dim: z.int().min(6).multipleOf(2).default(128),
@@ -45,6 +47,8 @@ const ConfigFile = z.object({
   image_dim: count.nullish(),
   added_kv_proj_dim: count.nullish(),
   pos_embed_seq_len: z.int().positive().multipleOf(2).nullish(),
+  vace_layers: z.array(z.int().min(0)).min(1).default([0, 5, 10, 15, 20, 25, 30, 35]),
+  vace_in_channels: count.default(96),
 });
 
 /**
@@ -75,6 +79,7 @@ export function parseTransformerConfig(json: unknown, source = 'transformer/conf
     imageDim: file.image_dim ?? null,
     attendsToImage: file.added_kv_proj_dim != null,
     posEmbedLength: file.pos_embed_seq_len ?? null,
+    vace: vaceOf(file, source),
   };
   const added = file.added_kv_proj_dim;
   if (added != null && added !== width(config)) {
@@ -88,6 +93,17 @@ export function parseTransformerConfig(json: unknown, source = 'transformer/conf
   return config;
 }
 
+function vaceOf(file: z.infer<typeof ConfigFile>, source: string): TransformerConfig['vace'] {
+  if (file._class_name !== 'WanVACETransformer3DModel') return null;
+  const layers = file.vace_layers;
+  if (layers[0] !== 0 || layers.some((layer) => layer >= file.num_layers)) {
+    throw new ModelFileError(
+      `${source}: vace_layers must begin with 0 and stay below num_layers (=${file.num_layers}).`,
+    );
+  }
+  return { layers, inChannels: file.vace_in_channels };
+}
+
 const OriginalFile = z.looseObject({
   _class_name: z.enum(['WanModel', 'VaceWanModel']),
   model_type: z.enum(['t2v', 'i2v', 'flf2v', 'ti2v', 'vace']).optional(),
@@ -99,6 +115,8 @@ const OriginalFile = z.looseObject({
   out_dim: count,
   freq_dim: count.optional(),
   eps: z.number().optional(),
+  vace_layers: z.array(z.int()).optional(),
+  vace_in_dim: count.optional(),
 });
 
 /** Width of the tokens of the CLIP tower that Wan 2.1's own image-to-video models look through. */
@@ -111,6 +129,9 @@ function fromOriginal(json: unknown): unknown {
   const file = parsed.data;
   const looks = file.model_type === 'i2v' || file.model_type === 'flf2v';
   return {
+    ...(file._class_name === 'VaceWanModel' && { _class_name: 'WanVACETransformer3DModel' }),
+    ...(file.vace_layers && { vace_layers: file.vace_layers }),
+    ...(file.vace_in_dim !== undefined && { vace_in_channels: file.vace_in_dim }),
     num_attention_heads: file.num_heads,
     attention_head_dim: file.dim / file.num_heads,
     in_channels: file.in_dim,
@@ -129,7 +150,8 @@ function fromOriginal(json: unknown): unknown {
 /** The config.json that diffusers reads for this configuration. */
 export function transformerConfigJson(config: TransformerConfig): Record<string, unknown> {
   return {
-    _class_name: 'WanTransformer3DModel',
+    _class_name: config.vace === null ? 'WanTransformer3DModel' : 'WanVACETransformer3DModel',
+    ...(config.vace && { vace_layers: config.vace.layers, vace_in_channels: config.vace.inChannels }),
     added_kv_proj_dim: config.attendsToImage ? width(config) : null,
     attention_head_dim: config.headDim,
     cross_attn_norm: config.crossAttnNorm,

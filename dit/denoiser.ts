@@ -23,6 +23,8 @@ export interface Condition {
   readonly image?: Tensor;
   /** Channels behind the noisy latents: mask and clean latents of image-to-video models, [1,inChannels-outChannels,T,H,W]. */
   readonly channels?: Tensor;
+  /** Control latents of VACE models, [1,vace.inChannels,T,H,W]. */
+  readonly control?: Tensor;
 }
 
 export interface DenoiserOptions {
@@ -78,6 +80,7 @@ function graph({ config, shape, timesteps, like, batch }: DenoiserOptions): Node
     text: feed('text')!,
     textMask: feed('textMask'),
     image: feed('image'),
+    control: feed('control'),
   });
 }
 
@@ -93,7 +96,7 @@ async function runBatch(session: Session, options: DenoiserOptions, batch: Batch
     latents: stack(batch.conditions.map(() => tensor(batch.latents, [1, ...options.shape]))),
     timestep: stack(batch.conditions.map(() => tensor(batch.timesteps, [1, options.timesteps]))),
   };
-  for (const field of ['text', 'textMask', 'image', 'channels'] as const) {
+  for (const field of ['text', 'textMask', 'image', 'channels', 'control'] as const) {
     const parts = batch.conditions.flatMap((condition) => condition[field] ?? []);
     if (parts.length > 0) feeds[field] = stack(parts);
   }

@@ -15,6 +15,7 @@ import { patchEmbedding, tokenGrid, unpatchify } from './patchify.ts';
 import { ropeTables } from './rope.ts';
 import { timeEmbedding } from './timestep.ts';
 import type { TimeEmbedding } from './timestep.ts';
+import { vaceHints } from './vace.ts';
 
 /** What the transformer is asked about. */
 export interface VelocityInputs {
@@ -28,6 +29,8 @@ export interface VelocityInputs {
   readonly textMask?: Node | undefined;
   /** Image tokens [B,L',imageDim]; in first-and-last-frame models [2B,L',imageDim]. */
   readonly image?: Node | undefined;
+  /** Control latents of VACE models, [B,vace.inChannels,T,H,W]. */
+  readonly control?: Node | undefined;
 }
 
 /** The nodes on the way to the velocity, for tests that bisect. */
@@ -60,12 +63,15 @@ export function velocityParts(p: Parameters, config: TransformerConfig, inputs: 
     image: inputs.image && imageContext(embedder.at('image_embedder'), config, inputs.image), // [B,L',D]
   };
   const blockInputs = { context, modulation: time.modulation, tables: ropeTables(config.headDim, grid) };
+  const { control } = inputs;
+  const hints = control && vaceHints(p, config, { control, tokens: patches, block: blockInputs });
   const blocks: BlockParts[] = [];
   let tokens = patches;
   for (let i = 0; i < config.layers; i++) {
     const parts = block(p.at(`blocks.${i}`), config, tokens, blockInputs);
     blocks.push(parts);
-    tokens = parts.output;
+    const hint = hints?.get(i);
+    tokens = hint === undefined ? parts.output : add(parts.output, hint);
   }
   const head = outputHead(p, config, tokens, time.temb); // [B,N,pt*ph*pw*C]
   return { patches, time, context, blocks, head, velocity: unpatchify(config, head, grid) };
@@ -86,12 +92,14 @@ function outputHead(p: Parameters, config: TransformerConfig, tokens: Node, temb
   return dense(p.at('proj_out'), norm, pt * ph * pw * config.outChannels, zeros);
 }
 
-function check(config: TransformerConfig, { latents, timestep, text, textMask, image }: VelocityInputs): void {
+function check(config: TransformerConfig, { latents, timestep, text, textMask, image, control }: VelocityInputs): void {
+  if ((control === undefined) !== (config.vace === null))
+    throw new ShapeError(`Control latents are for VACE models, which do not run without.`);
   const [batch, channels] = latents.shape;
   if (latents.shape.length !== 5 || channels !== config.inChannels) {
     throw new ShapeError(`Latents [${latents.shape.join(',')}] must be [B,${config.inChannels},T,H,W].`);
   }
-  for (const [name, node] of Object.entries({ timestep, text, textMask })) {
+  for (const [name, node] of Object.entries({ timestep, text, textMask, control })) {
     if (node && node.shape[0] !== batch)
       throw new ShapeError(`${name} [${node.shape.join(',')}] must have ${batch!} rows, as the latents.`);
   }

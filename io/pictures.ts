@@ -16,6 +16,8 @@ export interface PictureOptions {
   readonly fit?: 'cover' | 'contain' | 'stretch';
   /** Behind transparent parts, and of the bars: [red, green, blue], 0..255; default black. */
   readonly background?: readonly [number, number, number];
+  /** How pixels are interpolated; default lanczos3. */
+  readonly kernel?: 'cubic' | 'lanczos3';
 }
 
 const sharpFit = { cover: 'cover', contain: 'contain', stretch: 'fill' } as const;
@@ -28,7 +30,7 @@ const LARGEST_SIDE = 16_384;
  * @throws InvalidRequestError when it is missing, no picture, damaged, or the size makes no sense
  */
 export async function loadPicture(source: string | Uint8Array, options: PictureOptions = {}): Promise<Frames> {
-  const { width, height, fit = 'cover' } = options;
+  const { width, height, fit = 'cover', kernel = 'lanczos3' } = options;
   for (const [name, size] of Object.entries({ width, height })) {
     if (size !== undefined && !(Number.isInteger(size) && size >= 1 && size <= LARGEST_SIDE)) {
       throw new InvalidRequestError(`${name} (=${size}) must be a whole number from 1 to ${LARGEST_SIDE}.`);
@@ -43,7 +45,7 @@ export async function loadPicture(source: string | Uint8Array, options: PictureO
       .toColourspace('srgb')
       .flatten({ background: { r, g, b } });
     if (width !== undefined || height !== undefined) {
-      picture = picture.resize({ width, height, fit: sharpFit[fit], background: { r, g, b } });
+      picture = picture.resize({ width, height, fit: sharpFit[fit], background: { r, g, b }, kernel });
     }
     const { data, info } = await picture.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     return framesOf(new Uint8Array(data.buffer, data.byteOffset, data.length), 1, info.height, info.width);

@@ -6,22 +6,25 @@ import { resolve } from 'node:path';
 import { InvalidRequestError } from '../graph/errors.ts';
 import type { Frames } from '../io/frames.ts';
 import { loadPicture } from '../io/pictures.ts';
+import { withPinnedFiles } from './prompt-files.ts';
 import type { ParsedRequest } from './request.ts';
 import type { Render } from './resolve-request.ts';
 
 /** The request with its picture's full path and checksum. @throws InvalidRequestError when there is no such picture */
 export async function withPinnedPicture(request: ParsedRequest): Promise<ParsedRequest> {
   const { image, imageSha256, fit } = request;
+  const pinned = await withPinnedFiles(request);
   if (image === undefined) {
-    if (fit !== undefined) throw new InvalidRequestError('fit says how image fills the clip, and there is no image.');
-    return request;
+    if (fit !== undefined && (request.control ?? request.last ?? request.reference) === undefined)
+      throw new InvalidRequestError('fit says how image fills the clip, and there is no image.');
+    return pinned;
   }
   const path = resolve(image);
   const bytes = await readPicture(path);
   await loadPicture(bytes).catch((cause: unknown) => refuse(path, cause));
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   if (imageSha256 !== undefined && imageSha256 !== sha256) throw anotherPicture(path);
-  return { ...request, image: path, imageSha256: sha256 };
+  return { ...pinned, image: path, imageSha256: sha256 };
 }
 
 /** The first frame of a render that starts from a picture. @throws InvalidRequestError when it is not there as it was */

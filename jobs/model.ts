@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { type AutoencoderConfig, parseAutoencoderConfig, spatialFactor } from '../compressor/config.ts';
 import { isOriginalVae, originalVaeName } from '../compressor/original-names.ts';
 import { checkClipSize, type ClipSize } from '../compressor/sizes.ts';
+import { parsePixelStatistics, type PixelStatistics } from '../conditioning/clip-pixels.ts';
+import { type ClipVisionConfig, parseClipVisionConfig } from '../conditioning/clip-vision.ts';
 import { parseTextEncoderConfig, type TextEncoderModel } from '../conditioning/text-states.ts';
 import { openTokenizer, type TextTokenizer } from '../conditioning/tokenizer.ts';
 import { parseTransformerConfig, type TransformerConfig } from '../dit/config.ts';
@@ -41,6 +43,8 @@ export interface Model {
   readonly autoencoder: Network<AutoencoderConfig>;
   readonly textEncoder: TextEncoderModel & { readonly weights: Weights; readonly modelId: string };
   readonly tokenizer: TextTokenizer;
+  /** CLIP's picture tower, of models that attend to pictures. */
+  readonly imageEncoder?: Network<ClipVisionConfig> & { readonly statistics: PixelStatistics };
   readonly scheduler: SchedulerConfig;
   /** Text positions L that the transformer attends to. */
   readonly textLength: number;
@@ -84,6 +88,7 @@ export async function loadModel(nameOrFolder = 'nano', settings: Settings = read
       modelId: await fingerprintOf([text, tokens]),
     },
     tokenizer: await openTokenizer(tokens.folder),
+    ...imageEncoderOf(files, transformer),
     scheduler: parseSchedulerConfig(schedule.config, join(schedule.folder, 'scheduler_config.json')),
     textLength,
     masksPadding,
@@ -123,6 +128,20 @@ function weightsOf({ folder, weights }: ModelComponent): Weights {
   if (weights === undefined) throw new ModelFileError(`${folder}: it has no weights. Download the model again.`);
   return weights.weights;
 }
+
+/** Other models may hold a picture tower too, which nothing here looks through. */
+function imageEncoderOf(files: ModelFolder, transformer: ModelComponent): Pick<Model, 'imageEncoder'> {
+  if (typeof transformer.config['image_dim'] !== 'number' && !isOriginalPictureModel(transformer)) return {};
+  const tower = requireComponent(files, 'image_encoder');
+  const json = tower.config['vision_config'] ?? tower.config;
+  const config = parseClipVisionConfig(json, join(tower.folder, 'config.json'));
+  const processor = files.components['image_processor'];
+  const statistics = parsePixelStatistics(processor?.config ?? {}, processor?.folder);
+  return { imageEncoder: { config, weights: weightsOf(tower), statistics } };
+}
+
+const isOriginalPictureModel = ({ config }: ModelComponent): boolean =>
+  config['model_type'] === 'i2v' || config['model_type'] === 'flf2v';
 
 function expertsOf(files: ModelFolder): Experts | undefined {
   const low = files.components['transformer_2'];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { decode } from '../compressor/autoencoder.ts';
 import { type Autoencoder, openAutoencoder } from '../compressor/open-autoencoder.ts';
 import { type ClipSize, latentShape } from '../compressor/sizes.ts';
+import { cut } from '../compressor/frames.ts';
 import { denormalizeLatents, normalizeLatents } from '../compressor/statistics.ts';
 import { defaultTiling } from '../compressor/tiling.ts';
 import { folderStateCache } from '../conditioning/state-cache.ts';
@@ -17,12 +18,15 @@ import { compile } from '../graph/compile.ts';
 import type { Engine } from '../graph/engine.ts';
 import { parameterScope } from '../graph/parameters.ts';
 import { floats, tensor } from '../graph/tensor.ts';
+import type { FfmpegTools } from '../io/ffmpeg.ts';
 import { type Frames, framesToTensor, tensorToFrames } from '../io/frames.ts';
 import { firstPicture } from './first-picture.ts';
 import { decodesInTiles } from './memory.ts';
 import type { Model } from './model.ts';
 import { type Conditions, type OpenVelocity, Transformers } from './open-velocity.ts';
 import type { Render } from './resolve-request.ts';
+import { visualConditions } from './visual-conditions.ts';
+import { visualKind } from './visual-kind.ts';
 
 /** What a clip is to show, and what it is not. */
 export interface PromptConditions extends Conditions {
@@ -37,12 +41,14 @@ export class Pipeline {
   readonly model: Model;
   readonly #text: PromptEncoder;
   readonly #autoencoders: { readonly whole: Autoencoder; readonly tiled: Autoencoder };
+  readonly #engine: Engine;
   readonly #transformers: Transformers;
 
   /** Opens nothing yet. @param cacheFolder where text states are kept for other processes; in memory if left out */
   constructor(model: Model, engine: Engine, cacheFolder?: string) {
     const cache = cacheFolder === undefined ? undefined : folderStateCache(join(cacheFolder, 'text-states'));
     this.model = model;
+    this.#engine = engine;
     this.#transformers = new Transformers(model, engine);
     this.#text = openTextEncoder(engine, {
       ...model.textEncoder,
@@ -56,8 +62,18 @@ export class Pipeline {
   }
 
   /** Latents of a clip without the batch: [C,T,H,W]. */
-  latentShape(size: ClipSize): readonly [number, number, number, number] {
-    return latentShape(this.model.autoencoder.config, size).slice(1) as [number, number, number, number];
+  latentShape(size: ClipSize & Pick<Render, 'reference'>): readonly [number, number, number, number] {
+    const [, c, t, h, w] = latentShape(this.model.autoencoder.config, size) as [number, number, number, number, number];
+    return [c, t + (size.reference?.length ?? 0), h, w]; // references stand in front of the clip
+  }
+
+  /** What pictures and videos say, added to the prompts' conditions. */
+  async withVisuals(render: Render, prompts: PromptConditions, tools: FfmpegTools): Promise<PromptConditions> {
+    const { whole, tiled } = this.#autoencoders;
+    const autoencoder = decodesInTiles(this.model.autoencoder.config, render) ? tiled : whole;
+    const visuals = await visualConditions(this.model, render, { engine: this.#engine, autoencoder, tools });
+    const { positive, negative } = prompts;
+    return { ...prompts, positive: { ...positive, ...visuals }, negative: { ...negative, ...visuals } };
   }
 
   /** Text states of both prompts. UMT5, of up to 11 GB, is closed before the transformer opens. */
@@ -89,7 +105,7 @@ export class Pipeline {
 
   /** Latents of what a render starts from: its picture as the first frame. */
   async given(render: Render): Promise<GivenLatents | undefined> {
-    const picture = await firstPicture(render);
+    const picture = visualKind(this.model) === 'timesteps' ? await firstPicture(render) : undefined;
     if (picture === undefined) return undefined;
     const { config } = this.model.autoencoder;
     const { whole, tiled } = this.#autoencoders;
@@ -102,13 +118,16 @@ export class Pipeline {
   async velocity(render: Render, { positive, negative }: PromptConditions): Promise<OpenVelocity> {
     const shape = this.latentShape(render);
     const { frames } = tokenGrid(this.model.transformer.config, shape);
-    const timesteps = render.image === undefined ? 1 : frames;
+    const timesteps = render.image !== undefined && visualKind(this.model) === 'timesteps' ? frames : 1;
     return this.#transformers.velocity(render, { positive, negative }, { shape, timesteps });
   }
 
   /** Latents [C*T*H*W] as the sampler leaves them to frames, in pieces as they are ready. */
   async *frames(render: Render, latents: Float32Array): AsyncGenerator<Frames> {
-    const shaped = tensor(latents, [1, ...this.latentShape(render)]);
+    const shape = this.latentShape(render);
+    const references = render.reference?.length ?? 0;
+    const sampled = tensor(latents, [1, ...shape]);
+    const shaped = references === 0 ? sampled : cut(sampled, { frames: [references, shape[1]] });
     const { config } = this.model.autoencoder;
     const autoencoder = this.#autoencoders[decodesInTiles(config, render) ? 'tiled' : 'whole'];
     const z = denormalizeLatents(config, shaped);

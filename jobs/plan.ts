@@ -99,6 +99,7 @@ function stepGraph(model: Model, render: Render): CompiledGraph {
     text: input('text', [1, model.textLength, config.textDim]),
     ...(config.imageDim !== null &&
       config.posEmbedLength === null && { image: input('image', [1, 257, config.imageDim]) }),
+    ...(config.vace && { control: input('control', [1, config.vace.inChannels, ...grid]) }),
   });
   const graph = compile({ outputs: { velocity: node }, weights });
   return model.experts === undefined

@@ -7,6 +7,7 @@ import type { RenderJob } from './job-record.ts';
 import { checkMemory } from './memory.ts';
 import { loadRequestedModel } from './adapted-model.ts';
 import type { Model } from './model.ts';
+import { withoutPaths } from './prompt-files.ts';
 import { defaultName, planOutputs } from './outputs.ts';
 import { type GenerateRequest, type ParsedRequest, parseRequest } from './request.ts';
 import { type Render, resolveRequest } from './resolve-request.ts';
@@ -63,7 +64,7 @@ export function jobPreparer(
 
 /** The same for the same clips of the same weights in the same place, whatever the model is called. */
 function jobId(renders: readonly Render[], { fingerprint }: Model, output?: string): string {
-  const { model: _name, image: _path, ...render } = renders[0]!;
+  const { model: _name, ...render } = withoutPaths(renders[0]!);
   return `clip-${digest(['job 1', fingerprint, render, renders.length, output])}`;
 }
 

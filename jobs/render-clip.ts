@@ -66,9 +66,10 @@ export async function renderClip(
 }
 
 async function sample(context: RenderContext, render: Render, saved: SavedLatents): Promise<Float32Array> {
-  const { pipeline, prompts, clock, events, signal } = context;
+  const { pipeline, prompts, tools, clock, events, signal } = context;
   signal?.throwIfAborted();
-  const { velocity, flops } = await clock.time('load', () => pipeline.velocity(render, prompts));
+  const shown = await clock.time('load', () => pipeline.withVisuals(render, prompts, tools));
+  const { velocity, flops } = await clock.time('load', () => pipeline.velocity(render, shown));
   events.opened({ step: flops, decode: pipeline.decodeFlops(render) });
   const given = await clock.time('load', () => pipeline.given(render));
   const earlier = await saved.load();

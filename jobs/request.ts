@@ -22,6 +22,13 @@ const seed = z.union([whole(0, Number.MAX_SAFE_INTEGER, ', or "random"'), z.lite
   error: 'must be a whole number, or "random"',
 });
 
+const file = (what: string) => text(4096).min(1, { error: 'is empty' }).optional().describe(what);
+const sum = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, { error: 'must be 64 hexadecimal digits' })
+  .optional()
+  .describe('of the file; another one in its place is refused');
+
 const fallingSigmas = 'must be noise levels that fall from at most 1 and stay above 0, such as 1,0.75,0.5,0.25';
 
 /** A request to render clips. The descriptions are what `tessera generate --help` prints. */
@@ -44,6 +51,23 @@ export const generateSchema = z.strictObject({
     .enum(['cover', 'contain', 'stretch'], { error: 'must be cover, contain or stretch' })
     .optional()
     .describe('how a picture of another shape fills the clip: cover (default), contain or stretch'),
+  last: file('picture that the clip ends with'),
+  lastSha256: sum,
+  control: file('video or picture that a VACE model follows: depth, edges, poses, or what is to be repainted'),
+  controlSha256: sum,
+  mask: file('white where control is made anew, black where it stays; a video or a picture'),
+  maskSha256: sum,
+  reference: z
+    .array(text(4096).min(1, { error: 'is empty' }), { error: 'must be a list of files' })
+    .max(8, { error: 'must be at most 8 files' })
+    .readonly()
+    .optional()
+    .describe('picture of what a VACE model is to show; may be given several times'),
+  referenceSha256: z
+    .array(z.string().regex(/^[0-9a-f]{64}$/))
+    .readonly()
+    .optional()
+    .describe('of the references'),
   model: text(4096).min(1, { error: 'is empty' }).optional().describe('a model by name, or its folder (default nano)'),
   lora: z
     .array(text(4096).min(1, { error: 'is empty' }), { error: 'must be a list of files' })
@@ -104,3 +128,8 @@ export function parseRequest(input: unknown): ParsedRequest {
   const problems = parsed.error.issues.map((issue) => problemOf(issue, input, generateSchema.shape, 'a prompt'));
   throw new InvalidRequestError(problems.join(' '), { cause: parsed.error });
 }
+
+/** Checksums that a request is pinned by; no options of a command line. */
+export const pinFields = ['imageSha256', 'lastSha256', 'controlSha256', 'maskSha256', 'referenceSha256'] as const;
+/** Fields that name files of this machine. */
+export const fileFields = ['image', 'last', 'control', 'mask', 'reference'] as const;

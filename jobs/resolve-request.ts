@@ -3,12 +3,13 @@
 import { createHash, randomInt } from 'node:crypto';
 import { type SamplerName, samplerConfig, type SchedulerConfig } from '../dit/scheduler-config.ts';
 import type { Spacing } from '../dit/flow-sigmas.ts';
-import { takesPositions } from '../dit/position-channels.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { loraText } from './lora.ts';
 import { checkModelSize, type Model } from './model.ts';
 import type { ModelDefaults } from './model-defaults.ts';
-import type { ParsedRequest } from './request.ts';
+import { withoutPaths } from './prompt-files.ts';
+import { fileFields, type ParsedRequest, pinFields } from './request.ts';
+import { checkVisuals } from './visual-kind.ts';
 
 /** One clip to make, with every choice made. */
 export interface Render {
@@ -17,6 +18,15 @@ export interface Render {
   readonly image?: string;
   readonly imageSha256?: string;
   readonly fit?: 'cover' | 'contain' | 'stretch';
+  /** Pictures and videos that the clip follows, each with its checksum; see request.ts. */
+  readonly last?: string;
+  readonly lastSha256?: string;
+  readonly control?: string;
+  readonly controlSha256?: string;
+  readonly mask?: string;
+  readonly maskSha256?: string;
+  readonly reference?: readonly string[];
+  readonly referenceSha256?: readonly string[];
   readonly negativePrompt: string;
   readonly model: string;
   /** LoRA files that are merged into the model, `file` or `file:weight`. */
@@ -50,12 +60,11 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
     frames: request.frames ?? defaults.frames,
   };
   checkModelSize(model, size);
-  checkPicture(model, request);
+  checkVisuals(model, request);
   const first = request.clip ?? 0;
   const render: Render = {
     prompt: request.prompt,
-    ...(request.image !== undefined && { image: request.image, fit: request.fit ?? 'cover' }),
-    ...(request.imageSha256 !== undefined && { imageSha256: request.imageSha256 }),
+    ...visualsOf(request),
     negativePrompt: request.negativePrompt ?? defaults.negativePrompt,
     model: model.name,
     ...(request.lora !== undefined && request.lora.length > 0 && { lora: request.lora.map(loraText) }),
@@ -105,7 +114,7 @@ export const spacingOf = ({ steps, sigmas }: Render): Spacing => (sigmas === und
 
 /** Names the latents of a render: equal for renders that sample the same numbers, also from another folder. */
 export function latentsKey(render: Render, model: Model): string {
-  const { fps: _fps, model: _name, lora: _files, loraLenient: _lenient, image: _path, ...sampled } = render;
+  const { fps: _fps, model: _name, lora: _files, loraLenient: _lenient, ...sampled } = withoutPaths(render);
   return createHash('sha256')
     .update(JSON.stringify(['latents 1', model.fingerprint, sampled]))
     .digest('hex');
@@ -116,15 +125,10 @@ function seedOf(seed: ParsedRequest['seed']): number {
   return seed === 'random' ? randomInt(2 ** 32) : (seed ?? 0);
 }
 
-function checkPicture({ name, transformer, startsFromPicture }: Model, { image }: ParsedRequest): void {
-  const { inChannels, outChannels, imageDim } = transformer.config;
-  const needsNone = (inChannels === outChannels || takesPositions(transformer.config)) && imageDim === null;
-  if (!needsNone) {
-    throw new InvalidRequestError(
-      `model (=${name}) gets its picture through channels of its own, which is not there yet. Use another model.`,
-    );
-  }
-  if (image !== undefined && !startsFromPicture) {
-    throw new InvalidRequestError(`image (=${image}) cannot be given to ${name}, which was taught to start from text.`);
-  }
+/** Pictures and videos that were asked for, with their checksums. */
+function visualsOf(request: ParsedRequest): Partial<Render> {
+  const fields = [...fileFields, ...pinFields];
+  const sent = fields.flatMap((field) => (request[field] === undefined ? [] : [[field, request[field]] as const]));
+  if (sent.length === 0) return {};
+  return { ...Object.fromEntries(sent), fit: request.fit ?? 'cover' };
 }

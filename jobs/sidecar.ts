@@ -12,6 +12,7 @@ import { readSidecar as readRecord } from '../io/sidecar.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
 import type { Model } from './model.ts';
 import { packageVersion } from './package-folder.ts';
+import { withoutPaths } from './prompt-files.ts';
 import { generateSchema, type ParsedRequest } from './request.ts';
 import type { Render } from './resolve-request.ts';
 
@@ -27,7 +28,7 @@ export type Sidecar = z.output<typeof SidecarFile>;
 
 /** What is written into the clip: the same for the same bytes of picture. */
 export function clipMetadata(render: Render, model: Model): Record<string, unknown> {
-  const { prompt, negativePrompt, image: _path, ...settings } = render;
+  const { prompt, negativePrompt, ...settings } = withoutPaths(render);
   return {
     software: `tessera ${packageVersion}`,
     prompt,

@@ -61,12 +61,16 @@ function textEncoderGraph(textEncoder: Model['textEncoder']): Graph {
 
 /** One token; beside image tokens the reference takes no other number of text positions than 512. */
 export function transformerGraph(config: TransformerConfig, cells: number): Graph {
-  const { imageDim, posEmbedLength, inChannels, patchSize, textDim } = config;
+  const { imageDim, posEmbedLength, vace, inChannels, patchSize, textDim } = config;
   const inputs = {
     latents: input('latents', [1, inChannels, patchSize[0], cells, cells]),
     timestep: input('timestep', [1]),
     text: input('text', [1, imageDim === null ? 1 : 512, textDim]),
   };
+  if (vace !== null) {
+    const control = input('control', [1, vace.inChannels, patchSize[0], cells, cells]);
+    return (p) => velocity(p, config, { ...inputs, control });
+  }
   if (imageDim === null) return (p) => velocity(p, config, inputs);
   const tokens = posEmbedLength === null ? [1, 1] : [2, posEmbedLength / 2];
   const image = input('image', [...tokens, imageDim]);

@@ -10,13 +10,13 @@ import { isEnded, type Job } from './job-record.ts';
 import { listModels } from './model-names.ts';
 import { jobPreparer, type PreparedJob } from './prepare-job.ts';
 import type { Queue } from './queue.ts';
-import type { GenerateRequest } from './request.ts';
+import type { fileFields, GenerateRequest, pinFields } from './request.ts';
 import { type VideoRecord, VideoShelf } from './video-shelf.ts';
 
 /** What a caller may ask for: the render, but not where it goes; its length in frames or in seconds; a picture's bytes. */
 export interface VideoRequest extends Omit<
   GenerateRequest,
-  'output' | 'overwrite' | 'clips' | 'image' | 'imageSha256'
+  'output' | 'overwrite' | 'clips' | (typeof fileFields)[number] | (typeof pinFields)[number]
 > {
   readonly seconds?: string | undefined;
   /** What the clip starts from. */

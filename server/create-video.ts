@@ -2,7 +2,7 @@
 // Where clips go is the server's choice, and a model is named, never a path or an address.
 import { z } from 'zod';
 import { valueOfText } from '../jobs/request-text.ts';
-import { generateSchema } from '../jobs/request.ts';
+import { fileFields, generateSchema, pinFields } from '../jobs/request.ts';
 import type { VideoRequest } from '../jobs/videos.ts';
 import { type FieldProblem, invalidFields, Problem } from './problems.ts';
 
@@ -10,9 +10,15 @@ const notByName = 'must be the name of a model, as GET /v1/models lists them; pa
 const badSeconds = 'must be a number of seconds above 0 and up to 3600, such as "4"';
 const badSize = 'must be like "1280x704", width before height';
 
+/** Files of this machine, and their checksums. */
+const onlyHere = Object.fromEntries([...fileFields, ...pinFields].map((field) => [field, true])) as Record<
+  (typeof fileFields)[number] | (typeof pinFields)[number],
+  true
+>;
+
 /** Every field that a caller may send. */
 export const videoFields = generateSchema
-  .omit({ output: true, overwrite: true, clips: true, lora: true, loraLenient: true, image: true, imageSha256: true })
+  .omit({ output: true, overwrite: true, clips: true, lora: true, loraLenient: true, ...onlyHere })
   .extend({
     model: z
       .string({ error: notByName })

@@ -5,17 +5,18 @@ import { dirname, join } from 'node:path';
 import { decode, encode } from '../../compressor/autoencoder.ts';
 import { parseAutoencoderConfig } from '../../compressor/config.ts';
 import { clipTextStates } from '../../conditioning/clip-text.ts';
+import { clipVisionStates, parseClipVisionConfig } from '../../conditioning/clip-vision.ts';
 import { parseTextEncoderConfig } from '../../conditioning/text-states.ts';
 import { umt5States } from '../../conditioning/umt5.ts';
 import { wordLevelTokenizer } from '../../conditioning/word-level.ts';
 import { parseTransformerConfig } from '../../dit/config.ts';
 import { fillNormal } from '../../dit/noise.ts';
 import { createRandom, type Random } from '../../dit/random.ts';
-import { velocity } from '../../dit/transformer.ts';
 import { input } from '../../graph/build.ts';
 import { parameterScope, type ParameterSpec } from '../../graph/parameters.ts';
 import { sizeOf, type Tensor, tensor } from '../../graph/tensor.ts';
 import { writeSafetensors } from '../../io/safetensors.ts';
+import { transformerGraph } from '../../jobs/verify-model.ts';
 
 const words = 'a the cat dog penguin jumps walks on in snow snowy field meadow red'.split(' ');
 const textLength = 12;
@@ -78,6 +79,22 @@ const wan21: typeof nano = {
   },
 };
 
+/** Of the picture tower: 5 tokens. */
+const tower = {
+  ...{ model_type: 'clip_vision_model', hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2 },
+  ...{ num_attention_heads: 2, image_size: 28, patch_size: 14, projection_dim: 16 },
+};
+/** Wan's published variants, as their transformers differ from text-to-video: latents have 8 channels here. */
+const variants = {
+  i2v: { in_channels: 20, out_channels: 8, image_dim: 16, added_kv_proj_dim: 32 },
+  flf2v: { in_channels: 20, out_channels: 8, image_dim: 16, added_kv_proj_dim: 32, pos_embed_seq_len: 10 },
+  /** Wan 2.2's: no image tokens. */
+  'i2v-a14b': { in_channels: 20, out_channels: 8 },
+  vace: {
+    ...{ _class_name: 'WanVACETransformer3DModel', num_layers: 4, vace_layers: [0, 2], vace_in_channels: 2 * 8 + 64 },
+  },
+};
+
 const scheduler = {
   _class_name: 'UniPCMultistepScheduler',
   prediction_type: 'flow_prediction',
@@ -96,25 +113,38 @@ export interface TinyOptions {
   readonly masksPadding?: boolean;
   /** Takes a first frame, by timesteps for each token frame. */
   readonly startsFromPicture?: boolean;
+  /** Of the family wan2.1. */
+  readonly variant?: keyof typeof variants;
 }
 
 /** Writes the model into a folder, which is made. */
 export async function writeTinyModel(folder: string, options: TinyOptions = {}): Promise<string> {
-  const { family = 'nano', seed = 1, boundary, masksPadding = false, startsFromPicture = false } = options;
-  const configs = family === 'nano' ? nano : wan21;
-  const networks = ['vae', 'transformer', 'text_encoder', ...(boundary === undefined ? [] : ['transformer_2'])];
+  const { family = 'nano', seed = 1, boundary, masksPadding = false, startsFromPicture = false, variant } = options;
+  const plain = family === 'nano' ? nano : wan21;
+  const configs = {
+    ...plain,
+    image_encoder: tower,
+    transformer: { ...plain.transformer, ...(variant && variants[variant]) },
+  };
+  const looks = variant === 'i2v' || variant === 'flf2v';
+  const networks = [
+    ...['vae', 'transformer', 'text_encoder'],
+    ...(boundary === undefined ? [] : ['transformer_2']),
+    ...(looks ? ['image_encoder'] : []),
+  ];
   await writeJson(join(folder, 'model_index.json'), {
     ...indexOf(family, boundary),
+    ...(looks && { image_encoder: ['transformers', 'CLIPVisionModel'] }),
     ...(startsFromPicture && { expand_timesteps: true }),
   });
-  const usage = { max_sequence_length: textLength, mask_text_padding: masksPadding };
+  const usage = { max_sequence_length: looks ? 512 : textLength, mask_text_padding: masksPadding };
   await writeJson(join(folder, 'tessera.json'), { ...card, ...usage });
   await writeJson(join(folder, 'scheduler', 'scheduler_config.json'), scheduler);
   await writeJson(join(folder, 'tokenizer', 'tokenizer.json'), tokenizer.tokenizer);
   await writeJson(join(folder, 'tokenizer', 'tokenizer_config.json'), tokenizer.config);
   for (const [i, name] of networks.entries()) {
-    const kind = name.replace('_2', '') as keyof typeof nano;
-    const file = kind === 'text_encoder' ? 'model.safetensors' : 'diffusion_pytorch_model.safetensors';
+    const kind = name.replace('_2', '') as keyof typeof configs;
+    const file = kind.endsWith('_encoder') ? 'model.safetensors' : 'diffusion_pytorch_model.safetensors';
     const random = createRandom(seed, i);
     const specs = parametersOf(configs, kind);
     await writeJson(join(folder, name, 'config.json'), configs[kind]);
@@ -137,19 +167,20 @@ function indexOf(family: 'nano' | 'wan2.1', boundary: number | undefined): objec
   };
 }
 
+type Configs = typeof nano & { readonly image_encoder: typeof tower };
+
 /** What each network asks for: its definition is run once, on inputs that reach every parameter. */
-function parametersOf(configs: typeof nano, network: keyof typeof nano): readonly ParameterSpec[] {
+function parametersOf(configs: Configs, network: keyof Configs): readonly ParameterSpec[] {
   const scope = parameterScope();
   const p = scope.parameters;
   if (network === 'vae') {
     const config = parseAutoencoderConfig(configs.vae);
     decode(p, config, encode(p, config, input('video', [1, 3, 5, 32, 32])).mean);
   } else if (network === 'transformer') {
-    velocity(p, parseTransformerConfig(configs.transformer), {
-      latents: input('latents', [1, 8, 2, 2, 2]),
-      timestep: input('timestep', [1]),
-      text: input('text', [1, textLength, 32]),
-    });
+    transformerGraph(parseTransformerConfig(configs.transformer), 2)(p);
+  } else if (network === 'image_encoder') {
+    const config = parseClipVisionConfig(configs.image_encoder);
+    clipVisionStates(p, config, input('pixels', [1, 3, config.imageSize, config.imageSize]));
   } else {
     const encoder = parseTextEncoderConfig(configs.text_encoder);
     const ids = input('ids', [1, textLength], 'int32');

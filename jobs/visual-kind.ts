@@ -1,0 +1,59 @@
+// How a model takes pictures and videos as prompts, told by its configs, and what may be asked of each kind.
+import { temporalFactor } from '../compressor/config.ts';
+import { takesPositions } from '../dit/position-channels.ts';
+import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
+import type { Model } from './model.ts';
+import type { ParsedRequest } from './request.ts';
+
+/**
+ * `none`: words alone. `timesteps`: a clean first frame, as Wan 2.2 TI2V. `channels`: mask and clean latents behind the noise, as
+ * Wan's I2V and FLF2V models. `control`: VACE.
+ */
+export type VisualKind = 'none' | 'timesteps' | 'channels' | 'control';
+
+type Visual = Pick<ParsedRequest, 'image' | 'last' | 'control' | 'mask' | 'reference'>;
+
+/** @throws ModelFileError for channels that nothing known fills */
+export function visualKind({ name, transformer, autoencoder, startsFromPicture }: Model): VisualKind {
+  const { inChannels, outChannels, vace } = transformer.config;
+  if (vace !== null) return 'control';
+  if (startsFromPicture) return 'timesteps';
+  const more = inChannels - outChannels;
+  if (more === 0 || takesPositions(transformer.config)) return 'none';
+  if (more === temporalFactor(autoencoder.config) + autoencoder.config.zDim) return 'channels';
+  throw new ModelFileError(
+    `${name}: its transformer takes ${more} channels beside the latents, and no model is known that fills so many. Use another one.`,
+  );
+}
+
+/** @throws InvalidRequestError when a request shows what the model cannot take, or not what it needs */
+export function checkVisuals(model: Model, request: ParsedRequest): void {
+  const kind = visualKind(model);
+  const taken = { none: [], timesteps: ['image'], channels: ['image', 'last'], control: controls }[kind] as string[];
+  for (const field of controls) {
+    if (request[field] === undefined || taken.includes(field)) continue;
+    const can = taken.length === 0 ? 'was taught to start from text' : `takes ${taken.join(', ')}`;
+    throw new InvalidRequestError(
+      `${field} (=${String(request[field])}) cannot be given to ${model.name}, which ${can}.`,
+    );
+  }
+  if (kind === 'channels') checkPictures(model, request);
+  if (request.mask !== undefined && request.control === undefined)
+    throw new InvalidRequestError(
+      `mask (=${request.mask}) says what of control is made anew, and there is no control.`,
+    );
+}
+
+const controls = ['image', 'last', 'control', 'mask', 'reference'] as const satisfies readonly (keyof Visual)[];
+
+function checkPictures({ name, transformer }: Model, { image, last }: Visual): void {
+  const { posEmbedLength, attendsToImage } = transformer.config;
+  if (image === undefined)
+    throw new InvalidRequestError(`${name} starts from a picture. Give it one: --image first.png.`);
+  if (posEmbedLength !== null && last === undefined)
+    throw new InvalidRequestError(`${name} goes from a first to a last picture. Give it both: --image and --last.`);
+  if (posEmbedLength === null && attendsToImage && last !== undefined)
+    throw new InvalidRequestError(
+      `last (=${last}) cannot be given to ${name}, which was taught with a first picture alone.`,
+    );
+}
