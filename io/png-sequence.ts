@@ -14,6 +14,8 @@ export interface PngSequenceOptions extends OutputOptions {
   /** ASCII text for each file's `Comment`. */
   readonly comment: string | undefined;
   readonly signal?: AbortSignal;
+  /** Awaited when all files are in a folder and only lack their place. */
+  readonly isWhole: (folder: string, sizeBytes: number) => Promise<void>;
 }
 
 /** The PNG file of one frame. */
@@ -25,14 +27,14 @@ export async function encodePng({ width, height, data }: Frames, comment?: strin
 }
 
 /**
- * Writes every frame of the stream and returns the bytes written. An existing folder is filled; files in it that
- * would be replaced are an InvalidRequestError, unless `overwrite`.
+ * Writes every frame of the stream. An existing folder is filled; files in it that would be replaced are an
+ * InvalidRequestError, unless `overwrite`.
  */
 export async function writePngSequence(
   path: string,
   stream: AsyncIterable<Frames>,
   options: PngSequenceOptions,
-): Promise<number> {
+): Promise<void> {
   const target = placeOf(path);
   const temporary = temporaryBeside(path);
   try {
@@ -47,8 +49,8 @@ export async function writePngSequence(
         sizeBytes += png.length;
       }
     }
+    await options.isWhole(temporary, sizeBytes);
     await publishFolder(temporary, target.folder, options);
-    return sizeBytes;
   } catch (error) {
     throw outputError(error, path);
   } finally {
@@ -81,10 +83,11 @@ function placeOf(path: string): { folder: string; name: (n: number) => string } 
   };
 }
 
+/** In a folder that is there the first picture comes last: where it is, all are. */
 async function publishFolder(temporary: string, folder: string, options: OutputOptions): Promise<void> {
   const exists = await stat(folder).then(() => true, () => false); // prettier-ignore
   if (!exists) return rename(temporary, folder);
-  const names = await readdir(temporary);
+  const names = (await readdir(temporary)).sort().reverse();
   for (const name of names) await refuseExisting(join(folder, name), options);
   for (const name of names) await rename(join(temporary, name), join(folder, name));
 }

@@ -26,6 +26,11 @@ export interface WriteOptions extends OutputOptions {
   /** Written into the file as JSON (prompt, seed, model, sampler, version): `comment` in mp4, webm, gif and png, EXIF ImageDescription in webp. */
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly signal?: AbortSignal;
+  /**
+   * Told when the clip is whole and before it appears under its name, for what has to be there by then.
+   * @param file where it is meanwhile; the folder of a PNG sequence
+   */
+  readonly beforeAppearing?: (written: WrittenVideo, file: string) => Promise<void>;
 }
 
 /** What was written. `path` is that of the file, or the folder or pattern of a PNG sequence. */
@@ -69,8 +74,16 @@ export async function writeVideo(
     const { width, height, frames: known } = first.value;
     const shape = { width, height, fps: options.fps };
     await checkOutput(path, { ...shape, frames: known }, options);
-    const sizeBytes = await writeFormat(tools, path, { shape, frames: resumed(first.value, iterator) }, options);
-    return { path, ...shape, frames: counter.frames, sizeBytes };
+    const source = { shape, frames: resumed(first.value, iterator) };
+    let written: WrittenVideo | undefined;
+    await writeFormat(tools, path, source, {
+      ...options,
+      isWhole: async (file, sizeBytes) => {
+        written = { path, ...shape, frames: counter.frames, sizeBytes };
+        await options.beforeAppearing?.(written, file);
+      },
+    });
+    return written!;
   } finally {
     const closed = iterator.return(undefined);
     // A producer that is busy closes when it can; an abort does not wait for it.
@@ -79,7 +92,12 @@ export async function writeVideo(
   }
 }
 
-async function writeFormat(tools: FfmpegTools, path: string, source: Source, options: WriteOptions): Promise<number> {
+interface FormatOptions extends WriteOptions {
+  /** Awaited when a file, or a folder of so many bytes, only lacks its name. */
+  readonly isWhole: (file: string, sizeBytes: number) => Promise<void>;
+}
+
+async function writeFormat(tools: FfmpegTools, path: string, source: Source, options: FormatOptions): Promise<void> {
   const text = options.metadata === undefined ? undefined : metadataText(options.metadata);
   const format = formatOf(path);
   if (format === 'png') return writePngSequence(path, source.frames, { ...options, comment: text });
@@ -87,8 +105,8 @@ async function writeFormat(tools: FfmpegTools, path: string, source: Source, opt
     if (format === 'webp') await writeWebp(temporary, source.frames, { fps: source.shape.fps, description: text });
     else if (format === 'gif') await writeGif(tools, temporary, source, { ...options, text, path });
     else await writeMovie(tools, temporary, source, { ...options, text, path, format });
+    await options.isWhole(temporary, (await stat(temporary)).size);
   });
-  return (await stat(path)).size;
 }
 
 interface FfmpegOptions extends WriteOptions {

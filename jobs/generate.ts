@@ -1,12 +1,14 @@
 // From a sentence to clips: the whole pipeline in one screen. Everything else in jobs/ is a part of this story.
+import { rm } from 'node:fs/promises';
 import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
-import { findFfmpeg } from '../io/ffmpeg.ts';
+import { type FfmpegTools, findFfmpeg } from '../io/ffmpeg.ts';
 import { writeSidecar } from '../io/sidecar.ts';
 import { removeLeftovers } from '../io/temporary.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
 import { loadRequestedModel } from './adapted-model.ts';
 import { withPinnedPicture } from './first-picture.ts';
 import { checkMemory } from './memory.ts';
+import type { Model } from './model.ts';
 import { type ClipOutput, planOutputs } from './outputs.ts';
 import type { Progress } from './progress.ts';
 import { renderClip } from './render-clip.ts';
@@ -79,7 +81,7 @@ async function generateIn(studio: Studio, request: ParsedRequest, options: Gener
   const model = await clock.time('load', () => loadRequestedModel(request, settings));
   const renders = resolveRequest(request, model);
   checkMemory(model, renders[0]!);
-  const outputs = await planOutputs(request, renders, keepFinished ? model : undefined);
+  const outputs = await planOutputs(request, renders, model, { keepFinished });
   const result = (clips: readonly GeneratedClip[]): GenerateResult => {
     const { name, fingerprint } = model;
     return { clips, model: { name, fingerprint }, notices: report.noticed, milliseconds: clock.milliseconds };
@@ -99,14 +101,45 @@ async function generateIn(studio: Studio, request: ParsedRequest, options: Gener
   const make = async (render: Render, output: ClipOutput, number: number): Promise<GeneratedClip> => {
     const events = report.clip(number, renders.length, render);
     const context = { pipeline, prompts, tools, clock, cacheFolder, saveEveryMs, signal, events };
-    const written = await renderClip(context, render, output, overwrite);
-    const record = await sidecarOf(render, written, { model, tools });
-    const sidecar = await writeSidecar(written.path, record, { overwrite: overwrite || output.isRecorded });
-    return { ...written, sidecar, sha256: record.output.sha256, render };
+    const mayReplace = overwrite || output.isRecorded;
+    const recording = recordOf(render, output, { model, tools, mayReplace });
+    const written = await renderClip(context, render, {
+      path: output.path,
+      overwrite: mayReplace,
+      beforeAppearing: recording.write,
+    }).catch((error: unknown) => recording.takeBack(error));
+    return { ...written, sidecar: output.sidecar, sha256: recording.sha256, render };
   };
   const clips: GeneratedClip[] = [];
   for (const [i, output] of outputs.entries()) clips.push(output.finished ?? (await make(renders[i]!, output, i + 1)));
   return result(clips);
+}
+
+/**
+ * A clip's record is written before the clip appears: a process that is killed in between leaves a record without a clip,
+ * which the same request knows for its own, and never a clip without a record, which would be anybody's.
+ */
+function recordOf(
+  render: Render,
+  { sidecar }: ClipOutput,
+  { mayReplace, ...made }: { readonly model: Model; readonly tools: FfmpegTools; readonly mayReplace: boolean },
+) {
+  let record: Sidecar | undefined;
+  return {
+    write: async (written: WrittenVideo, file: string): Promise<void> => {
+      const whole = await sidecarOf(render, written, { ...made, file });
+      await writeSidecar(written.path, whole, { overwrite: mayReplace });
+      record = whole;
+    },
+    /** For a clip that could not appear after all. */
+    takeBack: async (error: unknown): Promise<never> => {
+      if (record !== undefined && !mayReplace) await rm(sidecar, { force: true });
+      throw error;
+    },
+    get sha256(): string | undefined {
+      return record?.output.sha256;
+    },
+  };
 }
 
 /** After a stop between two steps, or a request that was refused, the model is as open as before. */

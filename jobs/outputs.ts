@@ -16,13 +16,14 @@ export interface ClipOutput extends Found {
 
 /**
  * One output for each clip, checked before any work is done.
- * @param model whose clips are kept where they are there already; left out, they stand in the way
+ * @param model by whose records clips are known that are there already; they are kept, or else stand in the way
  * @throws InvalidRequestError for a name that cannot be written or a file that stands in the way
  */
 export async function planOutputs(
   request: ParsedRequest,
   renders: readonly Render[],
   model?: Model,
+  { keepFinished = true }: { readonly keepFinished?: boolean } = {},
 ): Promise<readonly ClipOutput[]> {
   const asked = resolve(request.output ?? defaultName(request.prompt));
   const paths = renders.length === 1 ? [asked] : renders.map((_, i) => numbered(asked, i + 1, renders.length));
@@ -30,11 +31,12 @@ export async function planOutputs(
   const outputs: ClipOutput[] = [];
   for (const [i, path] of paths.entries()) {
     const output = { path, sidecar: sidecarPath(path) };
-    const found = model ? await findClip(renders[i]!, output, model) : { isRecorded: false };
-    outputs.push({ ...output, ...found });
-    if ('finished' in found) continue;
+    const found: Found = model ? await findClip(renders[i]!, output, model) : { isRecorded: false };
+    const { isRecorded, finished } = found;
+    outputs.push({ ...output, isRecorded, ...(keepFinished && finished && { finished }) });
+    if (keepFinished && finished !== undefined) continue;
     await checkOutput(path, renders[i]!, { overwrite });
-    await refuseExisting(output.sidecar, { overwrite: overwrite || found.isRecorded });
+    await refuseExisting(output.sidecar, { overwrite: overwrite || isRecorded });
   }
   return outputs;
 }

@@ -6,8 +6,7 @@ import { JobFailedError } from '../graph/errors.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import type { FfmpegTools } from '../io/ffmpeg.ts';
 import type { Frames } from '../io/frames.ts';
-import { type WrittenVideo, writeVideo } from '../io/write-video.ts';
-import type { ClipOutput } from './outputs.ts';
+import { type WriteOptions, type WrittenVideo, writeVideo } from '../io/write-video.ts';
 import type { Pipeline, PromptConditions } from './pipeline.ts';
 import { latentsKey, type Render, schedulerOf, spacingOf } from './resolve-request.ts';
 import { SavedLatents } from './saved-latents.ts';
@@ -32,6 +31,10 @@ export interface ClipEvents {
   written(): void;
 }
 
+export interface ClipTarget extends Pick<WriteOptions, 'overwrite' | 'beforeAppearing'> {
+  readonly path: string;
+}
+
 export interface RenderContext {
   readonly pipeline: Pipeline;
   readonly prompts: PromptConditions;
@@ -43,19 +46,17 @@ export interface RenderContext {
   readonly events: ClipEvents;
 }
 
-/** @throws JobFailedError (CANCELLED) when the signal aborts; it says at which step the render will go on */
-export async function renderClip(
-  context: RenderContext,
-  render: Render,
-  { path }: ClipOutput,
-  overwrite: boolean,
-): Promise<WrittenVideo> {
+/**
+ * @param target where the clip goes, and what is to be done before it appears there
+ * @throws JobFailedError (CANCELLED) when the signal aborts; it says at which step the render will go on
+ */
+export async function renderClip(context: RenderContext, render: Render, target: ClipTarget): Promise<WrittenVideo> {
   const { pipeline, cacheFolder, saveEveryMs, signal } = context;
   const key = latentsKey(render, pipeline.model);
   const saved = new SavedLatents(cacheFolder, key, pipeline.latentShape(render), saveEveryMs);
   try {
     const latents = await sample(context, render, saved);
-    const written = await write(context, render, latents, { path, overwrite });
+    const written = await write(context, render, latents, target);
     context.events.written();
     await saved.remove();
     return written;
@@ -98,13 +99,13 @@ async function write(
   { pipeline, tools, clock, events, signal }: RenderContext,
   render: Render,
   latents: Float32Array,
-  { path, overwrite }: { readonly path: string; readonly overwrite: boolean },
+  { path, ...target }: ClipTarget,
 ): Promise<WrittenVideo> {
   const start = performance.now();
   const decodedBefore = clock.exact('decode');
   const frames = counted(clock.timeEach('decode', pipeline.frames(render, latents)), events);
   const metadata = clipMetadata(render, pipeline.model);
-  const options = { fps: render.fps, metadata, overwrite, ...(signal && { signal }) };
+  const options = { ...target, fps: render.fps, metadata, ...(signal && { signal }) };
   try {
     return await writeVideo(tools, path, frames, options);
   } finally {

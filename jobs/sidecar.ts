@@ -39,13 +39,13 @@ export function clipMetadata(render: Render, model: Model): Record<string, unkno
   };
 }
 
-/** The record of a clip that was written. */
+/** The record of a clip that was written. @param made by what, and the file that it is in while it has no name yet */
 export async function sidecarOf(
   render: Render,
   written: WrittenVideo,
-  made: { readonly model: Model; readonly tools: FfmpegTools },
+  made: { readonly model: Model; readonly tools: FfmpegTools; readonly file: string },
 ): Promise<Sidecar> {
-  const sha256 = await checksum(written.path);
+  const sha256 = await checksum(made.file);
   return {
     tessera: packageVersion,
     request: { ...render } satisfies ParsedRequest,

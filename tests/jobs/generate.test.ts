@@ -1,6 +1,6 @@
 // The whole path on a tiny model: from words to files, whose bytes depend on the request and on nothing else.
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childEngine } from '../../graph/child-engine.ts';
 import { localEngine } from '../../graph/engine.ts';
@@ -56,6 +56,26 @@ describe('generate', () => {
     const again = await render({ seed: 1 }, { engine: 'local', settings: fresh });
     expect(again.sums).toEqual(first.sums);
   });
+
+  it.each(['clip.mp4', 'clip-%d.png'])(
+    'keeps the record of %s first, so that a kill leaves nothing in the way',
+    async (output) => {
+      const { folder, sums } = await render({ seed: 3, output });
+      const names = await readdir(folder);
+      // As it is after a kill just before the clip, or the first picture, appears.
+      await rm(join(folder, output.replace('%d', '1')));
+      await render({ seed: 3, output: join('..', basename(folder), output) });
+      expect((await readdir(folder)).sort()).toEqual(names.sort());
+      expect(await checksum(join(folder, output))).toBe(sums[0]);
+      // A clip that came in between is not replaced, and no record is left beside it.
+      const place = await scratch();
+      const taking = (): Promise<void> => writeFile(join(place, output.replace('%d', '1')), 'mine');
+      const onProgress = ({ stage }: Progress): void => void (stage === 'steps' && taking());
+      const full = { prompt: 'a cat', model: 'tiny', output: join(place, output) };
+      await expect(generate(full, { engine, settings, onProgress })).rejects.toThrow('exists already');
+      expect(await readdir(place)).toEqual([output.replace('%d', '1')]);
+    },
+  );
 
   it('gives the same bytes from a child process', async () => {
     const child = await childEngine({ threads: 1 });
