@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { scratch, sharedScratch } from '../jobs/scratch.ts';
 import { writeTinyModel } from '../jobs/tiny-model.ts';
-import { until } from '../jobs/until.ts';
 import { start, tessera } from './program.ts';
 
 const folder = await sharedScratch();
@@ -58,7 +57,7 @@ describe('tessera batch', { timeout: 900_000 }, () => {
     await writeFile(join(folder, 'killed.jsonl'), text);
     for (const clips of [1, 3]) {
       const running = start(folder, ['batch', 'killed.jsonl']);
-      await until('clips are there', async () => (await clipsIn('killed')).length >= clips);
+      await running.until('clips are there', async () => (await clipsIn('killed')).length >= clips);
       running.process.kill('SIGKILL');
       await running.ended;
     }

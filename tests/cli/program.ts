@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { until } from '../jobs/until.ts';
 
 const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -16,6 +17,8 @@ export interface Ended {
 export interface Running {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
+  /** Waits for something that happens while the process runs. @throws with what it printed when it ends before */
+  until<T>(what: string, look: () => Promise<T | false | undefined>): Promise<T>;
 }
 
 /** @param folder working folder, with models/ and cache/ in it */
@@ -42,7 +45,19 @@ export function start(folder: string, args: readonly string[], environment: Node
   const ended = new Promise<Ended>((resolve) => {
     child.on('close', (code, signal) => resolve({ code, signal, ...output }));
   });
-  return { process: child, ended };
+  let isOver = false;
+  void ended.then(() => (isOver = true));
+  return {
+    process: child,
+    ended,
+    until: (what, look) =>
+      until(what, async () => {
+        const wasOver = isOver;
+        const found = await look();
+        if (!wasOver || (found !== false && found !== undefined)) return found;
+        throw new Error(`It ended before ${what}: ${args.join(' ')}\n${output.stdout}${output.stderr}`);
+      }),
+  };
 }
 
 export function tessera(folder: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {

@@ -1,5 +1,4 @@
 // The queue and its workers on each of the three stores: what is asked for is rendered once, whatever happens on the way.
-import { readFileSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +10,7 @@ import type { GenerateRequest } from '../../jobs/request.ts';
 import type { Settings } from '../../jobs/settings.ts';
 import { checksum } from '../../jobs/sidecar.ts';
 import { Worker, type WorkerEvent } from '../../jobs/worker.ts';
+import { enginesOf } from './processes.ts';
 import { settingsIn, sharedScratch } from './scratch.ts';
 import { startStore, storeKinds, type TestStore } from './stores.ts';
 import { writeTinyModel } from './tiny-model.ts';
@@ -32,25 +32,6 @@ async function undisturbed(request: Partial<GenerateRequest>, settings: Settings
 }
 
 const clipsOf = (result: unknown): RenderResult['clips'] => (result as RenderResult).clips;
-
-/** Processes that this one has started to run graphs in, the latest first: earlier ones may still be ending. */
-function engineProcesses(): readonly number[] {
-  const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const read = (path: string): string => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch {
-      return ''; // it has ended
-    }
-  };
-  const isOurs = (number: string): boolean =>
-    read(`/proc/${number}/stat`).split(') ')[1]?.split(' ')[1] === String(process.pid) &&
-    read(`/proc/${number}/cmdline`).includes('child-main');
-  return numbers
-    .filter(isOurs)
-    .map(Number)
-    .sort((a, b) => b - a);
-}
 
 describe.each(storeKinds)('the queue in %s', { timeout: 15 * MINUTES }, (kind) => {
   const folder = join(shared, kind);
@@ -184,7 +165,7 @@ describe.each(storeKinds)('the queue in %s', { timeout: 15 * MINUTES }, (kind) =
     const working = work();
     const running = await until('an engine samples', async () => {
       const now = await queue.need(job.id);
-      return now.progress?.stage === 'steps' && engineProcesses()[0];
+      return now.progress?.stage === 'steps' && enginesOf(process.pid)[0];
     });
     process.kill(running, 'SIGKILL');
     expect(kinds(await working)).toEqual(['began', 'failed', 'began', 'done']);

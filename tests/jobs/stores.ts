@@ -1,7 +1,6 @@
 // The three stores of the queue, real ones: a folder, a Redis and a PostgreSQL that are started for a test file on free
 // ports of the loopback, with their data in its folder, and end with it.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -121,19 +120,4 @@ async function startPostgres(): Promise<TestStore> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** Processes that host the embedded store of a folder. */
-export function hostsOf(dataFolder: string): readonly number[] {
-  const commandOf = (pid: string): string => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    } catch {
-      return ''; // it has ended
-    }
-  };
-  return readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid))
-    .filter((pid) => commandOf(pid).includes('embedded-host') && commandOf(pid).includes(dataFolder))
-    .map(Number);
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const PATIENCE_MS = 600_000;
 
-/** The first value of `look` that is not false or undefined. */
+/** The first value of `look` that is not false or undefined. @throws what `look` throws */
 export async function until<T>(what: string, look: () => Promise<T | false | undefined>, everyMs = 100): Promise<T> {
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
