@@ -17,6 +17,8 @@ export type HostNews =
 
 /** A job that ran when the last host ended is its worker's for so long yet, however long there was no host to say so to. */
 const GRACE_MS = 30_000;
+/** Closing the database takes a moment. */
+const CLOSE_MS = 10_000;
 
 interface Waiting {
   readonly client: Socket;
@@ -43,7 +45,7 @@ class Turns {
   leave(client: Socket): void {
     this.#clients.delete(client);
     this.#waiting = this.#waiting.filter((one) => one.client !== client);
-    if (this.#owner !== client) return;
+    if (this.#owner !== client || this.#isEnding) return;
     this.#database.execProtocolRawSync(rollback);
     this.#owner = undefined;
     this.#run();
@@ -129,10 +131,16 @@ async function host(folder: string, server: Server): Promise<HostNews> {
 let ending: () => Promise<void> = () => Promise.resolve();
 // A signal to the whole group is for the process that started this one, which then lets go of it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-process.on('disconnect', () => void ending().finally(() => process.exit()));
+process.on('disconnect', endAll);
 
 const news = await host(process.argv[2]!, createServer()).catch((error: unknown): HostNews => {
   return { kind: 'failed', why: error instanceof Error ? error.message : String(error) };
 });
 if (process.connected) process.send?.(news, () => news.kind !== 'hosting' && process.exit());
-else void ending().finally(() => process.exit());
+else endAll();
+
+/** Nobody waits for this process any more, and while it listens nobody takes the folder over, which bears to be left at once. */
+function endAll(): void {
+  setTimeout(() => process.exit(1), CLOSE_MS);
+  void ending().finally(() => process.exit());
+}

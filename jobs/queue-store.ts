@@ -17,6 +17,7 @@ import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
 import { EmbeddedStore } from './embedded-store.ts';
 import type { JobResult, StoredJob } from './job-record.ts';
 import { embeddedPool, PatientPool } from './postgres-pool.ts';
+import { mendTimes } from './queue-clock.ts';
 import { type JobTraces, jobTraces } from './queue-telemetry.ts';
 import type { Settings } from './settings.ts';
 
@@ -130,6 +131,11 @@ export class QueueStore {
     const run = (row: Row, token?: string): Promise<JobResult | undefined> => work(row, token ?? '');
     const worker = this.#backend ? new BullWorker(QUEUE, run, all, this.#backend) : new BullWorker(QUEUE, run, all);
     return worker;
+  }
+
+  /** Takes back times that a clock wrote that was ahead. Redis has a clock of its own. */
+  async mendTimes(): Promise<void> {
+    if (this.#connection instanceof PatientPool) await mendTimes(this.#connection, QUEUE);
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidRequestError, JobFailedError, TesseraError } from '../graph/errors.ts';
 import { failureText, type FollowJob, type Job, type JobResult, type RenderJob } from './job-record.ts';
 import { batchCounts } from './queue-batch.ts';
+import { FARTHEST_MS } from './queue-clock.ts';
 import { QueueStore, type Row, type Rows } from './queue-store.ts';
 import { viewOf } from './queue-view.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -21,7 +22,7 @@ export interface WorkerOptions {
   /** `drained`: ends when no job waits or runs anywhere; `one`: also when it has ended one render. Left out, it stays. */
   readonly until?: 'drained' | 'one';
   readonly onEvent?: (event: WorkerEvent) => void;
-  /** A worker that is not heard of for so long has lost its jobs (30,000). */
+  /** A worker that is not heard of for so long has lost its jobs (30,000; at most 300,000). */
   readonly lockMs?: number;
 }
 
@@ -41,6 +42,7 @@ export interface WorkerSummary {
 }
 
 const LOCK_MS = 30_000;
+const LONGEST_LOCK_MS = FARTHEST_MS / 2;
 /** A job may lose so many workers: its progress is kept, so it gets on all the same. More means that it kills them. */
 const MOST_WORKERS_LOST = 100;
 /** A follower looks so often whether what it follows has ended. */
@@ -60,6 +62,7 @@ export class Worker {
   readonly #idle: Studio[] = [];
   readonly #running = new Map<string, AbortController>();
   readonly #summary = { done: 0, failed: 0, cancelled: 0, returned: 0, lost: 0 };
+  readonly #mending: NodeJS.Timeout;
   #isStopping = false;
   #logging: Promise<void> = Promise.resolve();
   #end: (summary: WorkerSummary) => void = () => undefined;
@@ -78,6 +81,7 @@ export class Worker {
       maxStalledCount: MOST_WORKERS_LOST,
       name: `${hostname()}-${process.pid}`,
     });
+    this.#mending = setInterval(() => void this.#mendTimes(), lockMs / 3);
     this.#bull.on('error', ({ message }) => this.#tell({ kind: 'trouble', why: message }));
     this.#bull.on('lockRenewalFailed', (ids: string[]) =>
       ids.forEach((id) => this.#running.get(id)?.abort(stops.lost)),
@@ -86,12 +90,16 @@ export class Worker {
 
   /** Opens the queue and begins. @throws InvalidRequestError, JobFailedError (QUEUE_UNREACHABLE) */
   static async start(options: WorkerOptions = {}): Promise<Worker> {
-    const { settings = readSettings(), concurrency = 1 } = options;
+    const { settings = readSettings(), concurrency = 1, lockMs = LOCK_MS } = options;
     if (!Number.isInteger(concurrency) || concurrency < 1) {
       throw new InvalidRequestError(`concurrency (=${concurrency}) must be a whole number above 0.`);
     }
+    if (lockMs > LONGEST_LOCK_MS) {
+      throw new InvalidRequestError(`A worker must be lost after at most ${LONGEST_LOCK_MS / 1000} seconds.`);
+    }
     const store = await QueueStore.open(settings);
     const worker = new Worker(options, settings, store, await store.rows());
+    void worker.#mendTimes();
     worker.#bull.run().catch((error: unknown) => worker.#tell({ kind: 'trouble', why: String(error) }));
     if (options.until !== undefined) void worker.#endWhenDrained();
     return worker;
@@ -101,6 +109,7 @@ export class Worker {
   async stop(): Promise<WorkerSummary> {
     if (!this.#isStopping) {
       this.#isStopping = true;
+      clearInterval(this.#mending);
       for (const stopper of this.#running.values()) stopper.abort(stops.ending);
       await this.#bull.close();
       for (const studio of this.#idle) await studio.close();
@@ -193,6 +202,10 @@ export class Worker {
       await sleep(100);
       await this.#writeLog(row, text, tries - 1);
     }
+  }
+
+  #mendTimes(): Promise<void> {
+    return this.#store.mendTimes().catch((error: unknown) => this.#tell({ kind: 'trouble', why: String(error) }));
   }
 
   #tell(event: WorkerEvent): void {
