@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { GeneratedClip, GenerateResult } from '../jobs/generate.ts';
 import { type GenerateRequest, generateSchema, pinFields } from '../jobs/request.ts';
+import { deviceChoices, deviceSetting, readSettings } from '../jobs/settings.ts';
 import { readSidecar } from '../jobs/sidecar.ts';
 import { bytes, seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
@@ -29,6 +30,7 @@ export function generateCommand(): Command {
   return addRequestOptions(command, generateSchema.shape, ['prompt', ...pinFields])
     .option('--from <file>', 'take everything that is not given from the .json beside a clip')
     .option('--plan', 'say what it would take, stage by stage, and render nothing')
+    .option('--device <name>', `where graphs run: ${deviceChoices.join(', ')} (default cpu, or TESSERA_DEVICE)`)
     .option('--captions', 'also write captions of what the clips show, beside them')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', examples)
@@ -43,11 +45,14 @@ async function run(words: readonly string[], options: Readonly<Record<string, un
   const request = { prompt: '', ...sidecar?.request, ...sent };
   if (options['plan'] === true) return plan(request, options['json'] === true);
   const { generate } = await import('../jobs/generate.ts');
+  const device = deviceSetting(options['device'] as string | undefined, 'device');
+  const settings = { ...readSettings(), ...(device && { device }) };
   const display = progressDisplay();
   try {
     const result = await interruptible((signal) =>
       generate(request, {
         signal,
+        settings,
         onProgress: (progress) => display.progress(progress),
         onNotice: (notice) => display.note(notice),
         ...(sidecar && { from: sidecar }),

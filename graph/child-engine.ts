@@ -19,7 +19,7 @@ export interface ChildEngine extends Engine {
 }
 
 /** From sources the child needs the TypeScript loader, from a build it is plain JavaScript. */
-function start(firstKept: number): ChildProcess {
+function start(firstKept: number, quiet: boolean): ChildProcess {
   const fromSource = import.meta.url.endsWith('.ts');
   const main = fileURLToPath(new URL(fromSource ? './child-main.ts' : './child-main.js', import.meta.url));
   const loader = () => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
@@ -27,7 +27,7 @@ function start(firstKept: number): ChildProcess {
     serialization: 'advanced',
     execArgv: fromSource ? ['--import', loader()] : [],
     // What the child prints goes to standard error: standard output may carry a program's JSON.
-    stdio: ['ignore', 2, 2, 'ipc'],
+    stdio: quiet ? ['ignore', 'ignore', 'ignore', 'ipc'] : ['ignore', 2, 2, 'ipc'],
   });
 }
 
@@ -63,8 +63,8 @@ class EngineProcess {
   readonly #exited: Promise<void>;
   #next = 1;
 
-  constructor(firstKept: number) {
-    this.#child = start(firstKept);
+  constructor(firstKept: number, quiet: boolean) {
+    this.#child = start(firstKept, quiet);
     this.pid = this.#child.pid ?? -1;
     this.#child.on('message', (reply: Reply) => this.#settle(reply));
     this.#exited = new Promise((resolve) => {
@@ -144,14 +144,18 @@ const keptPerProcess = 2 ** 32;
  * Starts an engine in a child process. Its crash rejects what was running with JobFailedError (ENGINE_DIED); its sessions and
  * kept tensors are gone then, and the next `open` starts another child.
  */
-export async function childEngine(defaults: SessionOptions = {}): Promise<ChildEngine> {
+export async function childEngine(
+  defaults: SessionOptions = {},
+  { quiet = false }: { readonly quiet?: boolean } = {},
+): Promise<ChildEngine> {
   let count = 0;
-  const begin = () => new EngineProcess(1 + keptPerProcess * count++);
+  const begin = () => new EngineProcess(1 + keptPerProcess * count++, quiet);
   let current = begin();
   let closed = false;
   await current.ask({ kind: 'hello' });
   const cancelled = () => new JobFailedError('The engine was stopped.', { code: 'CANCELLED' });
   return {
+    device: defaults.device ?? 'cpu',
     get pid() {
       return current.pid;
     },

@@ -3,7 +3,7 @@
 import type { CompiledGraph } from './compile.ts';
 import { JobFailedError, ShapeError } from './errors.ts';
 import { openRuntimeSession } from './session.ts';
-import type { RuntimeSession, SessionOptions } from './session.ts';
+import type { Device, RuntimeSession, SessionOptions } from './session.ts';
 import type { Shape, Tensor } from './tensor.ts';
 
 /** A tensor that stays in the engine; it can be fed to any of the engine's sessions until it is dropped. */
@@ -42,6 +42,8 @@ export interface Session {
 }
 
 export interface Engine {
+  /** Where its graphs run, if all goes well; left out, on the CPU. */
+  readonly device?: Device;
   open(graph: CompiledGraph, options?: SessionOptions): Promise<Session>;
   /** Forgets kept tensors. */
   drop(values: readonly Kept[]): void;
@@ -102,6 +104,7 @@ export function localEngine(defaults: SessionOptions = {}): Engine {
   const tensors = new KeptTensors();
   const open = new Set<RuntimeSession>();
   return {
+    device: defaults.device ?? 'cpu',
     open: async (graph, options) => {
       const session = await openRuntimeSession(graph, { ...defaults, ...options });
       open.add(session);

@@ -7,7 +7,14 @@ import { JobFailedError, ModelFileError, ShapeError } from './errors.ts';
 import { sameShape, show } from './shape.ts';
 import type { DType, Tensor, TensorData } from './tensor.ts';
 
+/** Execution providers of onnxruntime. */
+export type Device = 'cpu' | 'webgpu' | 'cuda';
+
 export interface SessionOptions {
+  /** Where the graph runs; what a device cannot run, and what fails on it, runs on the CPU. Default cpu. */
+  readonly device?: Device;
+  /** A device that fails is an error. */
+  readonly strict?: boolean;
   /** Threads of one product (all cores that this process may use). */
   readonly threads?: number;
   /** Repack weights for speed (a private copy). Off keeps mapped weights mapped. Default: on below 256 MB of mapped weights. */
@@ -32,7 +39,7 @@ const prepackLimitBytes = 256 * 2 ** 20;
 function ortOptions(graph: CompiledGraph, options: SessionOptions): ort.InferenceSession.SessionOptions {
   const prepack = options.prepack ?? graph.mappedBytes < prepackLimitBytes;
   return {
-    executionProviders: ['cpu'],
+    executionProviders: options.device === undefined || options.device === 'cpu' ? ['cpu'] : [options.device, 'cpu'],
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4, // what it would print is in the error that it throws
     enableMemPattern: options.memoryPattern ?? true,
@@ -88,6 +95,40 @@ function runError(cause: unknown): JobFailedError {
 
 /** Opens a compiled graph in this process. Throws ModelFileError when the runtime refuses the model or its files. */
 export async function openRuntimeSession(graph: CompiledGraph, options: SessionOptions = {}): Promise<RuntimeSession> {
+  const { device = 'cpu', strict = false, ...onCpu } = options;
+  if (device === 'cpu' || strict) return openOn(graph, options);
+  let current = await openOn(graph, options).catch((error: unknown) => {
+    tellOnce(device, error);
+    return openOn(graph, onCpu);
+  });
+  let fellBack = false;
+  return {
+    run: async (feeds, into) => {
+      try {
+        return await current.run(feeds, into);
+      } catch (error) {
+        if (fellBack || error instanceof ShapeError) throw error;
+        fellBack = true;
+        tellOnce(device, error);
+        await current.release();
+        current = await openOn(graph, onCpu);
+        return current.run(feeds, into);
+      }
+    },
+    release: () => current.release(),
+  };
+}
+
+let isTold = false;
+
+function tellOnce(device: Device, error: unknown): void {
+  if (isTold) return;
+  isTold = true;
+  const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+  process.stderr.write(`${device} failed, so this goes on on the CPU: ${why}\n`);
+}
+
+async function openOn(graph: CompiledGraph, options: SessionOptions): Promise<RuntimeSession> {
   const session = await ort.InferenceSession.create(graph.bytes, ortOptions(graph, options)).catch((cause: unknown) => {
     throw new ModelFileError(
       `onnxruntime could not open the model: ${cause instanceof Error ? cause.message : String(cause)}`,

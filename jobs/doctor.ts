@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { childEngine } from '../graph/child-engine.ts';
 import { input, add } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
+import { probeDevice } from './device.ts';
 import { runtimeInfo } from '../graph/session.ts';
 import { tensor } from '../graph/tensor.ts';
 import { availableEncoders, findFfmpeg, type Program } from '../io/ffmpeg.ts';
@@ -37,7 +38,7 @@ export async function examine(environment = environmentNow()): Promise<readonly 
   const settings = settingsOf(environment);
   if ('status' in settings) return [nodeVersion(), settings];
   const findings = [nodeVersion(), processor(), memory(), variables(environment)];
-  const slow = await Promise.all([engine(), ffmpeg(settings), cache(settings)]);
+  const slow = await Promise.all([engine(), devices(settings), ffmpeg(settings), cache(settings)]);
   return [...findings, ...slow.flat(), ...(await models(settings))];
 }
 
@@ -88,6 +89,19 @@ async function engine(): Promise<Finding> {
     const advice = 'Remove node_modules and install again on this machine; packages of another system do not run.';
     return { name: 'engine', status: 'problem', text: wordsOf(error), advice };
   }
+}
+
+/** What else graphs could run on, tried one after the other. */
+async function devices({ threads, device = 'cpu' }: Settings): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for (const name of ['cpu', 'webgpu', 'cuda'] as const) {
+    const { works, problem, flopsPerSecond = 0 } = await probeDevice(name, threads);
+    const text = works ? `${(flopsPerSecond / 1e9).toPrecision(2)} GFLOP/s in a short product` : `not available: ${problem}`;
+    const isMissed = !works && (device === name || name === 'cpu');
+    const advice = 'Renders run on the CPU instead. Install its driver, or unset TESSERA_DEVICE.';
+    findings.push({ name: `device ${name}`, status: isMissed ? 'warning' : 'ok', text, ...(isMissed && { advice }) });
+  }
+  return findings;
 }
 
 async function addInChild(): Promise<void> {

@@ -92,6 +92,7 @@ async function generateIn(studio: Studio, request: ParsedRequest, options: Gener
   const looking = findFfmpeg(settings); // while the engine starts
   looking.catch(() => undefined); // awaited below
   const pipeline = await clock.time('load', () => studio.open(model));
+  if (studio.notice !== undefined) report.notices([studio.notice]);
   const tools = await clock.time('load', () => looking);
   if (from) report.notices(differencesFrom(from, { model, tools }));
   report.stage('text');

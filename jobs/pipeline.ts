@@ -61,6 +61,10 @@ export class Pipeline {
     };
   }
 
+  get device(): string | undefined {
+    return this.#engine.device;
+  }
+
   /** Latents of a clip without the batch: [C,T,H,W]. */
   latentShape(size: ClipSize & Pick<Render, 'reference'>): readonly [number, number, number, number] {
     const [, c, t, h, w] = latentShape(this.model.autoencoder.config, size) as [number, number, number, number, number];

@@ -52,7 +52,7 @@ export interface RenderContext {
  */
 export async function renderClip(context: RenderContext, render: Render, target: ClipTarget): Promise<WrittenVideo> {
   const { pipeline, cacheFolder, saveEveryMs, signal } = context;
-  const key = latentsKey(render, pipeline.model);
+  const key = latentsKey(render, pipeline.model, pipeline.device);
   const saved = new SavedLatents(cacheFolder, key, pipeline.latentShape(render), saveEveryMs);
   try {
     const latents = await sample(context, render, saved);

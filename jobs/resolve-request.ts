@@ -112,11 +112,11 @@ export function schedulerOf(render: Render, model: Model): SchedulerConfig {
 /** How a render's steps are spaced. */
 export const spacingOf = ({ steps, sigmas }: Render): Spacing => (sigmas === undefined ? { steps } : { sigmas });
 
-/** Names the latents of a render: equal for renders that sample the same numbers, also from another folder. */
-export function latentsKey(render: Render, model: Model): string {
+/** Names the latents of a render: equal for renders that sample the same numbers, also from another folder. Devices round differently. */
+export function latentsKey(render: Render, model: Model, device = 'cpu'): string {
   const { fps: _fps, model: _name, lora: _files, loraLenient: _lenient, ...sampled } = withoutPaths(render);
   return createHash('sha256')
-    .update(JSON.stringify(['latents 1', model.fingerprint, sampled]))
+    .update(JSON.stringify(['latents 1', model.fingerprint, sampled, ...(device === 'cpu' ? [] : [device])]))
     .digest('hex');
 }
 

@@ -5,6 +5,9 @@ import { delimiter, join, resolve } from 'node:path';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { packageFolder } from './package-folder.ts';
 
+export const deviceChoices = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
+export type DeviceChoice = (typeof deviceChoices)[number];
+
 export interface Settings {
   /** Folders that hold models by name, the first that has one wins. The package's own models/ comes last. */
   readonly modelFolders: readonly string[];
@@ -19,6 +22,8 @@ export interface Settings {
   readonly ffprobe?: string;
   /** Threads of one product; left out, one for each core. */
   readonly threads?: number;
+  /** Where graphs run; left out, on the CPU. */
+  readonly device?: DeviceChoice;
   /** What callers of the server must show; left out, it serves only this machine. */
   readonly token?: string;
   /** The hub that models are pulled from, and its cache on this machine; left out, models are only named and folders. */
@@ -52,6 +57,7 @@ export const settingVariables = {
   TESSERA_FFMPEG: 'path of ffmpeg',
   TESSERA_FFPROBE: 'path of ffprobe',
   TESSERA_THREADS: 'threads of one product',
+  TESSERA_DEVICE: 'where graphs run: cpu (default), webgpu, cuda, or auto for the fastest that works',
   TESSERA_TOKEN: 'bearer token that callers of the server must show',
   HF_HUB_CACHE: 'folder of models that were pulled from the hub, shared with Python',
   HF_HOME: 'folder of all that programs of the hub keep; the cache is hub/ in it',
@@ -75,6 +81,7 @@ export function readSettings(environment: Environment = environmentNow()): Setti
   if (threads !== undefined && !/^[1-9]\d{0,2}$/.test(threads)) {
     throw new InvalidRequestError(`TESSERA_THREADS (=${threads}) must be a whole number above 0. Correct or unset it.`);
   }
+  const device = deviceSetting(read('TESSERA_DEVICE'));
   const token = read('TESSERA_TOKEN');
   if (token !== undefined && !/^[\x21-\x7e]{16,}$/.test(token)) {
     throw new InvalidRequestError(
@@ -111,11 +118,20 @@ export function readSettings(environment: Environment = environmentNow()): Setti
     ...(ffmpeg === undefined ? {} : { ffmpeg }),
     ...(ffprobe === undefined ? {} : { ffprobe }),
     ...(threads === undefined ? {} : { threads: Number(threads) }),
+    ...(device === undefined ? {} : { device }),
     ...(token === undefined ? {} : { token }),
     hub: hubSettings(environment, read),
     ...(Object.keys(vision).length === 0 ? {} : { vision }),
     ...(collector === undefined ? {} : { traces: { url: `${collector}/v1/traces`, serviceName } }),
   };
+}
+
+/** @throws InvalidRequestError for what is no device */
+export function deviceSetting(text: string | undefined, name = 'TESSERA_DEVICE'): DeviceChoice | undefined {
+  if (text === undefined) return undefined;
+  const found = deviceChoices.find((one) => one === text.toLowerCase());
+  if (found !== undefined) return found;
+  throw new InvalidRequestError(`${name} (=${text}) must be one of ${deviceChoices.join(', ')}.`);
 }
 
 type Read = (name: keyof typeof settingVariables) => string | undefined;

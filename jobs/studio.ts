@@ -2,6 +2,7 @@
 // its jobs in one studio, so that only the first one of a model waits for it to open.
 import { childEngine } from '../graph/child-engine.ts';
 import { type Engine, localEngine } from '../graph/engine.ts';
+import { chooseDevice } from './device.ts';
 import type { Model } from './model.ts';
 import { Pipeline } from './pipeline.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -12,6 +13,8 @@ export type EngineChoice = 'child' | 'local' | Engine;
 /** For one render at a time. */
 export class Studio {
   readonly settings: Settings;
+  /** What the user should know about where graphs run. */
+  notice: string | undefined;
   readonly #choice: EngineChoice;
   #engine: Engine | undefined;
   #pipeline: Pipeline | undefined;
@@ -25,7 +28,7 @@ export class Studio {
   /** The pipeline of a model; that of the last request when the model has not changed, with its graphs still open. */
   async open(model: Model): Promise<Pipeline> {
     if (this.#pipeline !== undefined && !isSame(this.#pipeline.model, model)) await this.#leave();
-    this.#engine ??= await startEngine(this.#choice, this.settings);
+    this.#engine ??= await this.#start();
     this.#pipeline ??= new Pipeline(model, this.#engine, this.settings.cacheFolder);
     return this.#pipeline;
   }
@@ -39,6 +42,15 @@ export class Studio {
     await engine?.close();
   }
 
+  async #start(): Promise<Engine> {
+    if (typeof this.#choice === 'object') return this.#choice;
+    const { threads, device: wanted = 'cpu' } = this.settings;
+    const { device, notice } = await chooseDevice(wanted, threads);
+    this.notice = notice;
+    const options = { device, ...(threads !== undefined && { threads }) };
+    return this.#choice === 'local' ? localEngine(options) : childEngine(options);
+  }
+
   async #leave(): Promise<void> {
     const pipeline = this.#pipeline;
     this.#pipeline = undefined;
@@ -49,10 +61,4 @@ export class Studio {
 /** A model that was trained on, or moved, is another one. */
 function isSame(one: Model, other: Model): boolean {
   return one.fingerprint === other.fingerprint && one.folder === other.folder;
-}
-
-async function startEngine(choice: EngineChoice, { threads }: Settings): Promise<Engine> {
-  if (typeof choice === 'object') return choice;
-  const options = threads === undefined ? {} : { threads };
-  return choice === 'local' ? localEngine(options) : childEngine(options);
 }
