@@ -6,14 +6,20 @@ import { loraKey, mergeLoras, type OpenLora, openLoras, parseLora } from './lora
 import { loadModel, type Model, type Network } from './model.ts';
 import type { ParsedRequest } from './request.ts';
 import type { Settings } from './settings.ts';
+import { openTinyDecoderFile } from './tiny-decoder-file.ts';
 import { transformerGraph } from './verify-model.ts';
 
 /** @throws InvalidRequestError, ModelFileError */
 export async function loadRequestedModel(
-  { model: name, lora = [], loraLenient = false }: Pick<ParsedRequest, 'model' | 'lora' | 'loraLenient'>,
+  {
+    model: name,
+    lora = [],
+    loraLenient = false,
+    decoder,
+  }: Pick<ParsedRequest, 'model' | 'lora' | 'loraLenient' | 'decoder'>,
   settings: Settings,
 ): Promise<Model> {
-  const model = await loadModel(name, settings);
+  const model = await withDecoder(await loadModel(name, settings), decoder, settings);
   if (lora.length === 0) return model;
   const { transformer, experts, fingerprint } = model;
   const loras = await openLoras(lora.map(parseLora), parameterNames(transformer.config), loraLenient);
@@ -27,6 +33,13 @@ export async function loadRequestedModel(
     transformer: await adapt(transformer, 'transformer'),
     ...(experts && { experts: { ...experts, low: await adapt(experts.low, 'transformer_2') } }),
   };
+}
+
+async function withDecoder(model: Model, decoder: string | undefined, settings: Settings): Promise<Model> {
+  if (decoder === undefined) return model;
+  const tinyDecoder = await openTinyDecoderFile(decoder, model, settings);
+  const key = JSON.stringify([model.fingerprint, 'decoder', tinyDecoder.sha256]);
+  return { ...model, tinyDecoder, fingerprint: createHash('sha256').update(key).digest('hex') };
 }
 
 /** Names of all tensors of a transformer, as its definition asks for them. */

@@ -96,7 +96,9 @@ async function devices({ threads, device = 'cpu' }: Settings): Promise<readonly 
   const findings: Finding[] = [];
   for (const name of ['cpu', 'webgpu', 'cuda'] as const) {
     const { works, problem, flopsPerSecond = 0 } = await probeDevice(name, threads);
-    const text = works ? `${(flopsPerSecond / 1e9).toPrecision(2)} GFLOP/s in a short product` : `not available: ${problem}`;
+    const text = works
+      ? `${(flopsPerSecond / 1e9).toPrecision(2)} GFLOP/s in a short product`
+      : `not available: ${problem}`;
     const isMissed = !works && (device === name || name === 'cpu');
     const advice = 'Renders run on the CPU instead. Install its driver, or unset TESSERA_DEVICE.';
     findings.push({ name: `device ${name}`, status: isMissed ? 'warning' : 'ok', text, ...(isMissed && { advice }) });

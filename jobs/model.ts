@@ -16,6 +16,7 @@ import type { Weights } from '../graph/weights.ts';
 import { type ModelComponent, type ModelFolder, openModelFolder, requireComponent } from '../io/model-folder.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type ModelDefaults, readModelCard } from './model-defaults.ts';
+import type { TinyDecoderFile } from './tiny-decoder-file.ts';
 import { findModel } from './model-names.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -52,6 +53,8 @@ export interface Model {
   /** Whether it was taught with a clean first frame, by timesteps for each token, as Wan 2.2 TI2V. */
   readonly startsFromPicture: boolean;
   readonly defaults: ModelDefaults;
+  /** Decodes in place of the autoencoder, where a request asks for it. */
+  readonly tinyDecoder?: TinyDecoderFile;
 }
 
 /**

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { decode } from '../compressor/autoencoder.ts';
 import { type Autoencoder, openAutoencoder } from '../compressor/open-autoencoder.ts';
+import { TinyDecoder } from '../compressor/open-tiny-decoder.ts';
 import { type ClipSize, latentShape } from '../compressor/sizes.ts';
 import { cut } from '../compressor/frames.ts';
 import { denormalizeLatents, normalizeLatents } from '../compressor/statistics.ts';
@@ -43,12 +44,14 @@ export class Pipeline {
   readonly #autoencoders: { readonly whole: Autoencoder; readonly tiled: Autoencoder };
   readonly #engine: Engine;
   readonly #transformers: Transformers;
+  readonly #tiny: TinyDecoder | undefined;
 
   /** Opens nothing yet. @param cacheFolder where text states are kept for other processes; in memory if left out */
   constructor(model: Model, engine: Engine, cacheFolder?: string) {
     const cache = cacheFolder === undefined ? undefined : folderStateCache(join(cacheFolder, 'text-states'));
     this.model = model;
     this.#engine = engine;
+    this.#tiny = model.tinyDecoder && new TinyDecoder(engine, model.tinyDecoder);
     this.#transformers = new Transformers(model, engine);
     this.#text = openTextEncoder(engine, {
       ...model.textEncoder,
@@ -133,6 +136,10 @@ export class Pipeline {
     const sampled = tensor(latents, [1, ...shape]);
     const shaped = references === 0 ? sampled : cut(sampled, { frames: [references, shape[1]] });
     const { config } = this.model.autoencoder;
+    if (this.#tiny !== undefined) {
+      for await (const piece of this.#tiny.decodeStream(shaped)) yield tensorToFrames(piece);
+      return;
+    }
     const autoencoder = this.#autoencoders[decodesInTiles(config, render) ? 'tiled' : 'whole'];
     const z = denormalizeLatents(config, shaped);
     if (render.width * render.height * render.frames <= PIXELS_AT_ONCE) {
@@ -144,6 +151,7 @@ export class Pipeline {
 
   /** Floating point operations of decoding a clip. */
   decodeFlops(render: Render): number {
+    if (this.#tiny !== undefined) return this.#tiny.flops(this.latentShape(render));
     const { config, weights } = this.model.autoencoder;
     const video = decode(parameterScope().parameters, config, input('z', [1, ...this.latentShape(render)]));
     return compile({ outputs: { video }, weights }).flops;
@@ -154,5 +162,6 @@ export class Pipeline {
     await this.#text.release();
     await Promise.all(Object.values(this.#autoencoders).map((autoencoder) => autoencoder.close()));
     await this.#transformers.close();
+    await this.#tiny?.close();
   }
 }

@@ -12,8 +12,8 @@ import type { ParsedRequest } from './request.ts';
 const single = { last: 'lastSha256', control: 'controlSha256', mask: 'maskSha256' } as const;
 export type PromptFile = keyof typeof single;
 
-/** Fields of paths: where a file lies changes no clip, what is in it does. */
-const pathFields = ['image', 'reference', ...Object.keys(single)];
+/** Fields of paths: where a file lies changes no clip, what is in it does. A decoder is part of the model's fingerprint. */
+const pathFields = ['image', 'reference', 'decoder', ...Object.keys(single)];
 
 /** The request with whole paths and checksums. @throws InvalidRequestError when a file is not there, or not as it was */
 export async function withPinnedFiles(request: ParsedRequest): Promise<ParsedRequest> {

@@ -103,6 +103,10 @@ export const generateSchema = z.strictObject({
     .optional()
     .describe('guidance of the second expert, which finishes the clip, in models that have two'),
   shift: between(0.01, 100).optional().describe('moves the noise levels; larger clips want more'),
+  decoder: text(4096)
+    .regex(/^tiny(:.+)?$/, { error: 'must be tiny, or tiny:<file or folder>' })
+    .optional()
+    .describe('decode by a tiny decoder (TAEHV): much faster and a little softer; tiny, or tiny:<file>'),
   fast: z
     .boolean({ error: 'must be true or false' })
     .optional()

@@ -44,6 +44,8 @@ export interface Render {
   /** Of the second expert, in models that have two. */
   readonly guidanceLow?: number;
   readonly shift: number;
+  /** `tiny:<file>`, in place of the model's own decoder. */
+  readonly decoder?: string;
   /** Steps that can be foretold are skipped. */
   readonly fast?: boolean;
   readonly seed: number;
@@ -76,6 +78,7 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
     guidance: request.guidance ?? defaults.guidance,
     ...guidanceLowOf(request, model),
     shift: request.shift ?? defaults.shift ?? scheduler.shift,
+    ...(model.tinyDecoder && { decoder: `tiny:${model.tinyDecoder.path}` }),
     ...(request.fast === true && { fast: true }),
     seed: seedOf(request.seed),
     clip: first,

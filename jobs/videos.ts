@@ -16,7 +16,7 @@ import { type VideoRecord, VideoShelf } from './video-shelf.ts';
 /** What a caller may ask for: the render, but not where it goes; its length in frames or in seconds; a picture's bytes. */
 export interface VideoRequest extends Omit<
   GenerateRequest,
-  'output' | 'overwrite' | 'clips' | (typeof fileFields)[number] | (typeof pinFields)[number]
+  'output' | 'overwrite' | 'clips' | 'decoder' | (typeof fileFields)[number] | (typeof pinFields)[number]
 > {
   readonly seconds?: string | undefined;
   /** What the clip starts from. */

@@ -18,7 +18,7 @@ const onlyHere = Object.fromEntries([...fileFields, ...pinFields].map((field) =>
 
 /** Every field that a caller may send. */
 export const videoFields = generateSchema
-  .omit({ output: true, overwrite: true, clips: true, lora: true, loraLenient: true, ...onlyHere })
+  .omit({ output: true, overwrite: true, clips: true, lora: true, loraLenient: true, decoder: true, ...onlyHere })
   .extend({
     model: z
       .string({ error: notByName })

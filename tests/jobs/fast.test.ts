@@ -1,19 +1,22 @@
 // Fewer steps and fewer passes through the whole path on a tiny model: step caching, levels of few-step models, guidance of two
 // experts. Each is recorded, hashed and resumable as any other choice.
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { localEngine } from '../../graph/engine.ts';
+import { writeSafetensors } from '../../io/safetensors.ts';
 import { generate, type GenerateOptions } from '../../jobs/generate.ts';
 import type { Progress } from '../../jobs/progress.ts';
 import type { GenerateRequest } from '../../jobs/request.ts';
 import { readSidecar } from '../../jobs/sidecar.ts';
+import { randomTinyDecoder } from './tiny-decoder.ts';
 import { scratch, settingsIn, sharedScratch } from './scratch.ts';
 import { writeTinyModel } from './tiny-model.ts';
 
 const shared = await sharedScratch();
 const settings = settingsIn(shared);
 const engine = localEngine({ threads: 1 });
+const tinyFile = join(shared, 'models', 'wan', 'tiny_decoder', 'model.safetensors');
 afterAll(() => engine.close());
 beforeAll(async () => {
   await writeTinyModel(join(shared, 'models', 'tiny'));
@@ -22,6 +25,9 @@ beforeAll(async () => {
   const distilled = { ...card, sigmas: [1, 0.75, 0.5, 0.25], guidance: 1, sampler: 'euler', shift: 5 };
   await writeFile(join(shared, 'models', 'few', 'tessera.json'), JSON.stringify(distilled));
   await writeTinyModel(join(shared, 'models', 'pair'), { boundary: 0.8 });
+  await writeTinyModel(join(shared, 'models', 'wan'), { family: 'wan2.1' });
+  await mkdir(join(shared, 'models', 'wan', 'tiny_decoder'));
+  await writeSafetensors(tinyFile, randomTinyDecoder({ latentChannels: 8, patchSize: 1 }));
 });
 
 async function render(request: Partial<GenerateRequest>, options: GenerateOptions = {}) {
@@ -99,5 +105,24 @@ describe('--guidance-low', () => {
     expect(low.sum).not.toBe(both.sum);
     expect((await render({ model: 'pair', guidance: 3, guidanceLow: 3 })).sum).toBe(both.sum);
     await expect(render({ guidanceLow: 2 })).rejects.toThrow('models of two experts');
+  });
+});
+
+describe('--decoder tiny', { timeout: 120_000 }, () => {
+  it('decodes by the tiny decoder beside the model, or by a named one, and is recorded', async () => {
+    const request = { model: 'wan', frames: 9, steps: 2 };
+    const [full, tiny] = [await render(request), await render({ ...request, decoder: 'tiny' })];
+    expect(tiny.clip).toMatchObject({ width: 32, height: 32, frames: 9, render: { decoder: `tiny:${tinyFile}` } });
+    expect(tiny.sum).not.toBe(full.sum);
+    const { request: recorded } = await readSidecar(tiny.clip.sidecar);
+    expect((await render(recorded)).sum).toBe(tiny.sum);
+  });
+
+  it('refuses what is missing, and what decodes other latents', async () => {
+    await expect(render({ decoder: 'tiny' })).rejects.toThrow('Get it from the repository madebyollin/taehv');
+    await expect(render({ decoder: `tiny:${tinyFile}` })).rejects.toThrow(
+      'decodes latents of 8 channels to 4 frames of 8x8',
+    );
+    await expect(render({ decoder: 'large' })).rejects.toThrow('must be tiny, or tiny:<file or folder>');
   });
 });
