@@ -1,6 +1,7 @@
 // The model that a request asks for: loaded, and with the request's LoRA files merged into its transformer.
 import { createHash } from 'node:crypto';
 import type { TransformerConfig } from '../dit/config.ts';
+import { InvalidRequestError } from '../graph/errors.ts';
 import { parameterScope } from '../graph/parameters.ts';
 import { loraKey, mergeLoras, type OpenLora, openLoras, parseLora } from './lora.ts';
 import { loadModel, type Model, type Network } from './model.ts';
@@ -22,10 +23,19 @@ export async function loadRequestedModel(
   const model = await withDecoder(await loadModel(name, settings), decoder, settings);
   if (lora.length === 0) return model;
   const { transformer, experts, fingerprint } = model;
-  const loras = await openLoras(lora.map(parseLora), parameterNames(transformer.config), loraLenient);
+  const choices = lora.map(parseLora);
+  const single = choices.find(({ expert }) => expert !== undefined && experts === undefined);
+  if (single !== undefined)
+    throw new InvalidRequestError(
+      `lora (=${single.expert}=${single.path}) is for one of two experts, and ${model.name} has one transformer. Leave ${single.expert}= out.`,
+    );
+  const loras = await openLoras(choices, parameterNames(transformer.config), loraLenient);
   const adapt = async (network: Network<TransformerConfig>, part: string): Promise<Network<TransformerConfig>> => {
     const place = { key: `${fingerprint} ${part}`, cacheFolder: settings.cacheFolder };
-    return { ...network, weights: await mergeLoras(network.weights, loras, place) };
+    const own = loras.filter(
+      ({ expert }) => expert === undefined || expert === (part === 'transformer' ? 'high' : 'low'),
+    );
+    return own.length === 0 ? network : { ...network, weights: await mergeLoras(network.weights, own, place) };
   };
   return {
     ...model,

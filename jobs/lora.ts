@@ -21,6 +21,8 @@ import { streamSafetensors } from '../io/safetensors-stream.ts';
 export interface LoraChoice {
   readonly path: string;
   readonly weight: number;
+  /** The only one of two experts that it changes; left out, both. */
+  readonly expert?: 'high' | 'low' | undefined;
 }
 
 /** A file that was opened and matched with a transformer. */
@@ -36,12 +38,17 @@ const LISTED = 8;
 
 /** The same choice with its whole path, so that it means the same elsewhere. */
 export function loraText(text: string): string {
-  const { path, weight } = parseLora(text);
-  return `${path}:${weight}`;
+  const { path, weight, expert } = parseLora(text);
+  return `${expert === undefined ? '' : `${expert}=`}${path}:${weight}`;
 }
 
-/** Reads `file` or `file:weight`. @throws InvalidRequestError */
+/** Reads `file` or `file:weight`, with `high=` or `low=` before it for one of two experts. @throws InvalidRequestError */
 export function parseLora(text: string): LoraChoice {
+  const [, expert, rest = text] = /^(high|low)=(.+)$/.exec(text) ?? [];
+  return { ...parseFile(rest), ...(expert !== undefined && { expert: expert as 'high' | 'low' }) };
+}
+
+function parseFile(text: string): LoraChoice {
   const [, path = text, number] = /^(.+):([^:/\\]*)$/.exec(text) ?? [];
   if (number === undefined || /^[A-Za-z]$/.test(path)) return { path: resolve(text), weight: 1 }; // a drive's letter is no path
   const weight = Number(number);
@@ -86,7 +93,7 @@ function strange(path: string, unmatched: readonly string[]): ModelFileError {
 
 /** What tells merged weights apart: the files' contents and weights, in their order. */
 export const loraKey = (loras: readonly OpenLora[]): readonly unknown[] =>
-  loras.map(({ sha256, weight }) => [sha256, weight]);
+  loras.map(({ sha256, weight, expert }) => [sha256, weight, ...(expert === undefined ? [] : [expert])]);
 
 /**
  * The weights with the files merged in; merges when the cache has them not.

@@ -74,7 +74,9 @@ export const generateSchema = z.strictObject({
     .max(20, { error: 'must be at most 20 files' })
     .readonly()
     .optional()
-    .describe('a LoRA to merge into the model, file or file:weight; may be given several times'),
+    .describe(
+      'a LoRA to merge into the model, file or file:weight, high=file or low=file for one of two experts; may be given several times',
+    ),
   loraLenient: z
     .boolean({ error: 'must be true or false' })
     .optional()

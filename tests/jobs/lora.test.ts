@@ -175,4 +175,17 @@ describe('matchAdapters', () => {
     expect([...adapters.keys()]).toEqual(['blocks.11.ffn.net.0.proj.weight']);
     expect(unmatched).toEqual(['lora_unet_blocks_1_1_ffn_0.alpha']);
   });
+
+  it('changes one of two experts where it says which', async () => {
+    await writeTinyModel(join(shared, 'models', 'pair'), { boundary: 0.8 });
+    const path = await write(spellings['kohya']!);
+    const plain = await loadModel('pair', settings);
+    const { transformer, experts } = await loadRequestedModel({ model: 'pair', lora: [`low=${path}:2`] }, settings);
+    const low = await valuesOf(experts!.low.weights, target);
+    expect(await valuesOf(transformer.weights, target)).toEqual(await valuesOf(plain.transformer.weights, target));
+    expect(low).not.toEqual(await valuesOf(plain.experts!.low.weights, target));
+    await expect(loadRequestedModel({ model: 'tiny', lora: [`low=${path}`] }, settings)).rejects.toThrow(
+      'has one transformer',
+    );
+  });
 });
