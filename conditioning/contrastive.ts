@@ -44,6 +44,8 @@ export interface ContrastiveLoss {
   /** Unit vectors, [B,projection]. */
   readonly textEmbeds: Node;
   readonly imageEmbeds: Node;
+  /** The text tower's states [B,L,D]. */
+  readonly words: Node;
 }
 
 /** Both towers over B pairs and the symmetric InfoNCE loss between them. */
@@ -59,7 +61,7 @@ export function contrastiveLoss(
   const imageEmbeds = l2Normalize(clipImageEmbeds(p, vision, picture).imageEmbeds, 1);
   const logits = mul(matmul(textEmbeds, imageEmbeds, { transB: true }), temperature(p)); // [B,B]
   const loss = div(add(pairLoss(logits), pairLoss(transpose(logits, [1, 0]))), 2);
-  return { loss, logits, textEmbeds, imageEmbeds };
+  return { loss, logits, textEmbeds, imageEmbeds, words };
 }
 
 function temperature(p: Parameters): Node {

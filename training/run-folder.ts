@@ -9,6 +9,7 @@ import { sameShape, show } from '../graph/shape.ts';
 import { floats, tensor } from '../graph/tensor.ts';
 import type { SafetensorsFile } from '../io/safetensors.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../io/safetensors.ts';
+import { SAID } from './said.ts';
 
 const parts = ['parameters', 'firstMoment', 'secondMoment', 'ema'] as const;
 
@@ -52,9 +53,13 @@ async function restore(checkpoint: string, state: AdamState): Promise<void> {
   state.step = Number(file.metadata['step'] ?? 0);
 }
 
+/** The towers' losses' own; towers are exported without them, so a training that goes on from those learns them anew. */
+const notExported = (name: string): boolean => name === 'logit_scale' || name.startsWith(`${SAID}.`);
+
 /** Exported weights as the parameters and their average, moments at zero. */
 async function takeWeights(files: readonly SafetensorsFile[], { layout, parameters, ema }: AdamState): Promise<void> {
   for (const [i, { name, shape }] of layout.specs.entries()) {
+    if (notExported(name)) continue;
     const file = files.find(({ tensors }) => tensors.has(name)) ?? files[0]!; // which says that it has it not
     const weight = await readTensor(file, name);
     if (!sameShape(weight.shape, shape))

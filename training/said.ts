@@ -1,0 +1,46 @@
+// What a text tower must not lose: the facts that a caption states, read off its end-of-text state by linear heads that are
+// trained with it and thrown away. Contrast alone keeps only what tells the clips of a batch apart, which motion seldom does.
+import { add, constant, div, linear, logSoftmax, matmul, mul, neg, reshape, sum } from '../graph/build.ts';
+import type { Node } from '../graph/node.ts';
+import type { Parameters } from '../graph/parameters.ts';
+import { input } from '../graph/build.ts';
+import { tensor } from '../graph/tensor.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import type { Scene } from './world/scene.ts';
+import { MOTIONS, NOUN_NAMES, PLACES } from './world/vocabulary.ts';
+
+const facts = { motion: MOTIONS, noun: NOUN_NAMES, place: PLACES } as const;
+type Fact = keyof typeof facts;
+const names = Object.keys(facts) as Fact[];
+
+/** Name prefix of the heads' parameters, which no model has. */
+export const SAID = 'said';
+
+/** One-hot labels `said.<fact>` [B,classes] of scenes; a fact that a caption only hints at is a row of zeros. */
+export function saidFeeds(scenes: readonly Scene[], hinted: readonly boolean[]): Record<string, Tensor> {
+  const valueOf = ({ place, actors: [first] }: Scene) => ({ motion: first!.motion, noun: first!.noun, place });
+  return Object.fromEntries(
+    names.map((fact) => {
+      const classes: readonly string[] = facts[fact];
+      const labels = new Float32Array(scenes.length * classes.length);
+      scenes.forEach((scene, row) => {
+        if (fact === 'noun' && hinted[row]) return;
+        labels[row * classes.length + classes.indexOf(valueOf(scene)[fact])] = 1;
+      });
+      return [`${SAID}.${fact}`, tensor(labels, [scenes.length, classes.length])];
+    }),
+  );
+}
+
+/** Sum over facts of the mean cross-entropy. words [B,L,D], pooled [B,L] with 1 at the end of each text. */
+export function saidLoss(p: Parameters, words: Node, pooled: Node): Node {
+  const [batch, length, width] = words.shape as [number, number, number];
+  const atEnd = reshape(matmul(reshape(pooled, [batch, 1, length]), words), [batch, width]);
+  const losses = names.map((fact) => {
+    const classes = facts[fact].length;
+    const head = p(`${SAID}.${fact}.weight`, [classes, width], { kind: 'normal', std: width ** -0.5 });
+    const labels = input(`${SAID}.${fact}`, [batch, classes]);
+    return div(neg(sum(mul(logSoftmax(linear(atEnd, head)), labels), [0, 1])), batch);
+  });
+  return losses.reduce((total, loss) => add(total, loss), constant(tensor(Float32Array.of(0), [])));
+}
