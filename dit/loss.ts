@@ -20,6 +20,8 @@ export interface LossInputs extends Pick<VelocityInputs, 'text' | 'textMask' | '
   readonly sigma: Node;
   /** Weight of each latent cell in its sample's mean [B,1,T,H,W]. */
   readonly weights: Node;
+  /** Weight of each channel in a cell's mean [1,outChannels,1,1,1]; 1 each if left out. */
+  readonly channelWeights?: Node | undefined;
   /** Channels behind the noisy latents of image-to-video models [B,inChannels-outChannels,T,H,W]. */
   readonly channels?: Node | undefined;
 }
@@ -50,7 +52,8 @@ export function flowMatchingLoss(p: Parameters, config: TransformerConfig, input
     image,
   });
   const weights = mul(inputs.weights, greater(levels, 0)); // [B,1,T,H,W]
-  const errors = mean(square(sub(predicted, target)), [1], { keepDims: true }); // [B,1,T,H,W]
+  const squares = square(sub(predicted, target));
+  const errors = mean(inputs.channelWeights ? mul(squares, inputs.channelWeights) : squares, [1], { keepDims: true }); // [B,1,T,H,W]
   const cells = [1, 2, 3, 4];
   const perSample = div(sum(mul(errors, weights), cells), maximum(sum(weights, cells), 1e-6)); // [B]
   return { loss: mean(perSample, [0]), perSample, velocity: predicted };

@@ -9,6 +9,7 @@ import { type ClipVisionConfig, parseClipVisionConfig } from '../conditioning/cl
 import { parseTextEncoderConfig, type TextEncoderModel } from '../conditioning/text-states.ts';
 import { openTokenizer, type TextTokenizer } from '../conditioning/tokenizer.ts';
 import { parseTransformerConfig, type TransformerConfig } from '../dit/config.ts';
+import { fitsLatents } from '../dit/layout-channels.ts';
 import { originalName, originalPrefix } from '../dit/original-names.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from '../dit/scheduler-config.ts';
 import { ModelFileError } from '../graph/errors.ts';
@@ -165,7 +166,7 @@ function checkFit({ folder, transformer, autoencoder, textEncoder }: Model): voi
   const refuse = (problem: string): never => {
     throw new ModelFileError(`${folder}: ${problem} They are of different models; download the model again.`);
   };
-  if (outChannels !== zDim) {
+  if (!fitsLatents(transformer.config, zDim)) {
     refuse(`the transformer makes latents of ${outChannels} channels, the autoencoder takes ${zDim}.`);
   }
   if (textDim !== textEncoder.config.hiddenSize) {

@@ -12,13 +12,14 @@ import { folderStateCache } from '../conditioning/state-cache.ts';
 import { openTextEncoder, type PromptEncoder, wordMask } from '../conditioning/text-states.ts';
 import type { Condition } from '../dit/denoiser.ts';
 import { givenFrames, type GivenLatents } from '../dit/given-latents.ts';
+import { withEmptyLayout } from '../dit/layout-channels.ts';
 import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { tokenGrid } from '../dit/patchify.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import type { Engine } from '../graph/engine.ts';
 import { parameterScope } from '../graph/parameters.ts';
-import { floats, tensor } from '../graph/tensor.ts';
+import { floats, sizeOf, tensor } from '../graph/tensor.ts';
 import type { FfmpegTools } from '../io/ffmpeg.ts';
 import { type Frames, framesToTensor, tensorToFrames } from '../io/frames.ts';
 import { firstPicture } from './first-picture.ts';
@@ -68,10 +69,11 @@ export class Pipeline {
     return this.#engine.device;
   }
 
-  /** Latents of a clip without the batch: [C,T,H,W]. */
+  /** What is sampled for a clip, without the batch: [C,T,H,W], the latents and, behind them, the layout where there is one. */
   latentShape(size: ClipSize & Pick<Render, 'reference'>): readonly [number, number, number, number] {
-    const [, c, t, h, w] = latentShape(this.model.autoencoder.config, size) as [number, number, number, number, number];
-    return [c, t + (size.reference?.length ?? 0), h, w]; // references stand in front of the clip
+    const { autoencoder, transformer } = this.model;
+    const [, , t, h, w] = latentShape(autoencoder.config, size) as [number, number, number, number, number];
+    return [transformer.config.outChannels, t + (size.reference?.length ?? 0), h, w]; // references stand in front of the clip
   }
 
   /** What pictures and videos say, added to the prompts' conditions. */
@@ -118,7 +120,9 @@ export class Pipeline {
     const { whole, tiled } = this.#autoencoders;
     const { mean } = await (decodesInTiles(config, render) ? tiled : whole).encode(framesToTensor(picture));
     const { patchSize } = this.model.transformer.config;
-    return givenFrames(floats(normalizeLatents(config, mean)), 0, { shape: this.latentShape(render), patchSize });
+    const shape = this.latentShape(render);
+    const frame = withEmptyLayout(floats(normalizeLatents(config, mean)), shape[0] * shape[2] * shape[3]);
+    return givenFrames(frame, 0, { shape, patchSize });
   }
 
   /** Opens the transformer for a clip's shape and follows the prompt with guidance. */
@@ -131,11 +135,12 @@ export class Pipeline {
 
   /** Latents [C*T*H*W] as the sampler leaves them to frames, in pieces as they are ready. */
   async *frames(render: Render, latents: Float32Array): AsyncGenerator<Frames> {
-    const shape = this.latentShape(render);
+    const [, ...grid] = this.latentShape(render);
     const references = render.reference?.length ?? 0;
-    const sampled = tensor(latents, [1, ...shape]);
-    const shaped = references === 0 ? sampled : cut(sampled, { frames: [references, shape[1]] });
     const { config } = this.model.autoencoder;
+    const shape = [1, config.zDim, ...grid];
+    const sampled = tensor(latents.subarray(0, sizeOf(shape)), shape); // without the layout
+    const shaped = references === 0 ? sampled : cut(sampled, { frames: [references, grid[0]] });
     if (this.#tiny !== undefined) {
       for await (const piece of this.#tiny.decodeStream(shaped)) yield tensorToFrames(piece);
       return;
@@ -153,7 +158,7 @@ export class Pipeline {
   decodeFlops(render: Render): number {
     if (this.#tiny !== undefined) return this.#tiny.flops(this.latentShape(render));
     const { config, weights } = this.model.autoencoder;
-    const video = decode(parameterScope().parameters, config, input('z', [1, ...this.latentShape(render)]));
+    const video = decode(parameterScope().parameters, config, input('z', latentShape(config, render)));
     return compile({ outputs: { video }, weights }).flops;
   }
 

@@ -8,7 +8,7 @@ import { floats, sizeOf, tensor } from '../graph/tensor.ts';
 import { fillNormal } from '../dit/noise.ts';
 import { createRandom } from '../dit/random.ts';
 import { actorWeights } from './latent-source.ts';
-import { bucketName, stacked, transformerLoss, worldOf } from './transformer.ts';
+import { bucketName, modelLatents, stacked, transformerLoss, worldOf } from './transformer.ts';
 import type { TransformerBucket, TransformerRecipe, TransformerSources } from './transformer.ts';
 import { caption } from './world/captions.ts';
 import { randomOf } from './world/random.ts';
@@ -33,11 +33,12 @@ function changed(scene: Scene, change: Change, { world }: TransformerRecipe): Sc
 /** Relative gaps `gap.<what>@<level>` on `count` held-out scenes of a bucket's shape, and `heldout@<level>`, the loss itself. */
 export async function captionGaps(
   recipe: TransformerRecipe,
-  { autoencoder, latents, states }: TransformerSources,
+  sources: TransformerSources,
   state: AdamState,
   bucket: TransformerBucket,
   count = 32,
 ): Promise<Record<string, number>> {
+  const { autoencoder, states } = sources;
   const batch = { ...bucket, batch: 8 };
   const { graph, shape, perFrame } = transformerLoss(recipe, autoencoder, batch);
   const weights = views(state.layout, state.ema);
@@ -50,7 +51,7 @@ export async function captionGaps(
       sampleScene(8_000_000 + from + i, { ...worldOf(recipe, bucket), holdOut: 'heldout' }),
     );
     const fixed = {
-      clips: stacked(await latents(scenes, bucket), shape),
+      clips: stacked(await modelLatents(scenes, { ...sources, config: recipe.config }, { bucket }), shape),
       noise: tensor(fillNormal(createRandom(31, from), new Float32Array(sizeOf(shape))), shape),
       weights: stacked(
         scenes.map((scene) => actorWeights(scene, bucket, autoencoder, recipe.actorWeight)),

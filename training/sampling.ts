@@ -46,13 +46,14 @@ export async function* sampleClips(
   const engine = localEngine();
   const { config } = model.autoencoder;
   const shape = latentShape(config, size) as [number, number, number, number, number];
-  const [, channels, ...grid] = shape;
+  const grid = shape.slice(2) as [number, number, number];
+  const { outChannels } = model.transformer.config;
   const positions = takesPositions(model.transformer.config) ? { channels: positionChannels(grid) } : {};
   const conditionOf = async (prompt: string) => ({ ...(await model.states([prompt])), ...positions });
   const empty = await conditionOf('');
   const denoiser = await openDenoiser(engine, {
     ...model.transformer,
-    shape: [channels, ...grid],
+    shape: [outChannels, ...grid],
     timesteps: 1,
     like: empty,
     batch: fast ? 1 : 2,
@@ -74,9 +75,9 @@ export async function* sampleClips(
       const latents = await sampleLatents({
         velocity,
         scheduler: createScheduler(samplerConfig('euler', shift), { steps }),
-        from: initialNoise(i, channels * plane),
+        from: initialNoise(i, outChannels * plane),
       });
-      const raw = latents.map((value, j) => {
+      const raw = latents.subarray(0, config.zDim * plane).map((value, j) => {
         const channel = Math.floor(j / plane);
         return value * config.latentsStd[channel]! + config.latentsMean[channel]!;
       });

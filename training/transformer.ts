@@ -2,6 +2,7 @@
 // a training can start narrow (few large centred nouns, single frames) and widen when the scores say so.
 import { flowMatchingLoss } from '../dit/loss.ts';
 import type { TransformerConfig } from '../dit/config.ts';
+import { LAYOUT_CHANNELS, layoutChannels, withEmptyLayout } from '../dit/layout-channels.ts';
 import { fillNormal } from '../dit/noise.ts';
 import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { createRandom } from '../dit/random.ts';
@@ -11,11 +12,13 @@ import type { AutoencoderConfig } from '../compressor/config.ts';
 import { latentShape } from '../compressor/sizes.ts';
 import { flatLayout } from '../graph/adamw.ts';
 import { constant, input } from '../graph/build.ts';
+import type { Node } from '../graph/node.ts';
 import { parameterScope } from '../graph/parameters.ts';
 import { sizeOf, tensor } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { pickBucket } from './autoencoder.ts';
 import { actorWeights } from './latent-source.ts';
+import { layoutOf } from './layout.ts';
 import type { LatentSource } from './latent-source.ts';
 import type { TrainingTask } from './loop.ts';
 import type { PromptStates } from './prompt-states.ts';
@@ -47,6 +50,8 @@ export interface TransformerRecipe {
   readonly sigma: SigmaDistribution;
   /** Weight of latent cells that an actor passes through; the others weigh 1. */
   readonly actorWeight: number;
+  /** Weight of each layout channel; a latent channel weighs 1. */
+  readonly layoutWeight: number;
   /** Probability that a sample is trained without its caption, for guidance. */
   readonly captionDropout: number;
   /** Probability that a clip's first latent frame is given (image to video). */
@@ -68,7 +73,7 @@ export const bucketName = ({ frames, width, height }: ClipSize): string => `${fr
 /** The loss over one bucket's shape; inputs clips, noise, sigma, text, weights. */
 export function transformerLoss(recipe: TransformerRecipe, autoencoder: AutoencoderConfig, bucket: TransformerBucket) {
   const scope = parameterScope();
-  const shape = latentShape(autoencoder, bucket, bucket.batch);
+  const shape = modelShape(recipe.config, autoencoder, bucket);
   const [batch, , frames] = shape as [number, number, number, number, number];
   const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
   const positions = positionChannels(shape.slice(2) as [number, number, number], batch);
@@ -79,9 +84,40 @@ export function transformerLoss(recipe: TransformerRecipe, autoencoder: Autoenco
     text: input('text', [batch, maxTextLength, recipe.config.textDim]),
     textMask: input('textMask', [batch, maxTextLength]),
     weights: input('weights', [batch, 1, ...shape.slice(2)]),
+    channelWeights: layoutWeights(recipe, autoencoder.zDim),
     channels: takesPositions(recipe.config) ? constant(positions) : undefined,
   });
   return { scope, graph, shape, perFrame };
+}
+
+/** The layout's few channels would drown among the latents' many. */
+function layoutWeights({ config, layoutWeight }: TransformerRecipe, zDim: number): Node | undefined {
+  if (layoutChannels(config, zDim) === 0) return undefined;
+  const weights = new Float32Array(config.outChannels).fill(1).fill(layoutWeight, zDim);
+  return constant(tensor(weights, [1, config.outChannels, 1, 1, 1]));
+}
+
+/** Of a bucket's latents with the layout behind them, where the transformer makes one: [B,outChannels,T,H,W]. */
+const modelShape = (config: TransformerConfig, autoencoder: AutoencoderConfig, bucket: TransformerBucket): number[] =>
+  latentShape(autoencoder, bucket, bucket.batch).with(1, config.outChannels);
+
+/** Latents of scenes as the transformer makes them, [outChannels,T,H,W] each; a clip whose first frame is given has no layout there. */
+export async function modelLatents(
+  scenes: readonly Scene[],
+  { config, autoencoder, latents }: TransformerSources & { readonly config: TransformerConfig },
+  { bucket, given = [] }: { readonly bucket: TransformerBucket; readonly given?: readonly number[] },
+): Promise<readonly Float32Array[]> {
+  const plain = await latents(scenes, bucket);
+  if (layoutChannels(config, autoencoder.zDim) === 0) return plain;
+  return plain.map((values, i) => {
+    const layout = layoutOf(scenes[i]!, bucket, autoencoder);
+    const plane = layout.length / LAYOUT_CHANNELS;
+    const area = plane / latentShape(autoencoder, bucket)[2]!;
+    if (given[i] === 1) for (let c = 0; c < LAYOUT_CHANNELS; c++) layout.fill(0, c * plane, c * plane + area);
+    const joined = withEmptyLayout(values, values.length + layout.length);
+    joined.set(layout, values.length);
+    return joined;
+  });
 }
 
 /** Joins equal-length arrays into one tensor with a batch axis in front. */
@@ -98,9 +134,10 @@ function drawCaption(scene: Scene, recipe: TransformerRecipe, random: Random): s
 /** The task of training the transformer with a recipe. */
 export function transformerTask(
   recipe: TransformerRecipe,
-  { autoencoder, latents, states }: TransformerSources,
+  sources: TransformerSources,
   inspect?: TrainingTask['inspect'],
 ): TrainingTask {
+  const { autoencoder, states } = sources;
   const byName = new Map(recipe.buckets.map((bucket) => [bucketName(bucket), bucket]));
   const lossOf = (name: string) => {
     const { scope, graph } = transformerLoss(recipe, autoencoder, byName.get(name)!);
@@ -114,14 +151,14 @@ export function transformerTask(
       const bucket = pickBucket(random, recipe.buckets);
       const world = { ...worldOf(recipe, bucket), holdOut: 'train' } as const;
       const scenes = Array.from({ length: bucket.batch }, () => sampleScene(random.int(recipe.scenes), world));
-      const shape = latentShape(autoencoder, bucket, bucket.batch);
+      const shape = modelShape(recipe.config, autoencoder, bucket);
       const frames = shape[2]!;
       const draws = createRandom(step, index);
       const sigmas = drawSigmas(draws, recipe.sigma, bucket.batch);
       const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
       const given = scenes.map(() => (random.chance(recipe.firstFrameGiven) ? 1 : 0));
       const feeds = {
-        clips: stacked(await latents(scenes, bucket), shape),
+        clips: stacked(await modelLatents(scenes, { ...sources, config: recipe.config }, { bucket, given }), shape),
         noise: tensor(fillNormal(draws, new Float32Array(sizeOf(shape))), shape),
         sigma: perFrame
           ? tensor(sigmasOfFrames(sigmas, given, frames), [bucket.batch, frames])
