@@ -2,6 +2,7 @@
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { parseClipVisionConfig } from '../conditioning/clip-vision.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
+import { LAYOUT_CHANNELS } from '../dit/layout-channels.ts';
 import { POSITION_CHANNELS } from '../dit/position-channels.ts';
 import { parseTransformerConfig } from '../dit/config.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
@@ -101,6 +102,7 @@ export const contrastiveRecipe = {
   world: { ...fullWorld, twoActors: 0.1 },
   batch: 48,
   moments: 0.5,
+  alike: 0.6,
 } satisfies ContrastiveRecipe;
 
 /** transformer/config.json: one token per latent position, which the transformer is told. 9.8M parameters. */
@@ -109,8 +111,8 @@ export const transformerJson = {
   patch_size: [1, 1, 1],
   num_attention_heads: 4,
   attention_head_dim: 64,
-  in_channels: latentChannels + POSITION_CHANNELS,
-  out_channels: latentChannels,
+  in_channels: latentChannels + LAYOUT_CHANNELS + POSITION_CHANNELS,
+  out_channels: latentChannels + LAYOUT_CHANNELS,
   text_dim: tower.hidden_size,
   freq_dim: 256,
   ffn_dim: 1024,
@@ -186,6 +188,7 @@ const common = {
   config: parseTransformerConfig(transformerJson),
   sigma: { kind: 'logit-normal', mean: 0.8, std: 1.1, shift: 1 },
   actorWeight: 3,
+  layoutWeight: 30,
   captionDropout: 0.1,
   firstFrameGiven: 0,
   captions: ['tag', 'plain', 'full'],
@@ -234,15 +237,15 @@ export const transformerStages = {
   },
   moves: {
     ...common,
-    world: { ...calm, motions: ['still', 'left', 'right', 'rise', 'fall', 'grow', 'shrink'] },
+    world: { ...calm, motions: fullWorld.motions, variety: 0 },
     sigma: noisier,
     firstFrameGiven: 0.2,
     buckets: [
-      { ...smallPicture, share: 0.15 },
-      { ...smallClip, batch: 12, share: 0.6 },
-      { ...clip, batch: 3, share: 0.25 },
+      { ...smallClip, sizeRange: [0.43, 0.45], batch: 24, share: 0.5 },
+      { ...clip, width: 96, height: 96, sizeRange: [0.57, 0.6], batch: 6, share: 0.25 },
+      { ...clip, sizeRange: [0.43, 0.45], batch: 3, share: 0.25 },
     ],
-    scenes: 3_000,
+    scenes: 6_000,
   },
   clips: {
     ...common,

@@ -7,6 +7,7 @@ import { parseClipVisionConfig } from '../../conditioning/clip-vision.ts';
 import { autoencoderParameters } from '../../compressor/autoencoder.ts';
 import { parseAutoencoderConfig } from '../../compressor/config.ts';
 import { parseTransformerConfig } from '../../dit/config.ts';
+import { LAYOUT_CHANNELS } from '../../dit/layout-channels.ts';
 import { adamDefaults, flatLayout, initialState, views } from '../../graph/adamw.ts';
 import { autoencoderTask, decoderTask } from '../../training/autoencoder.ts';
 import { contrastiveTask } from '../../training/contrastive.ts';
@@ -47,8 +48,8 @@ const transformer = parseTransformerConfig({
   ...transformerJson,
   num_attention_heads: 2,
   attention_head_dim: 12,
-  in_channels: 8,
-  out_channels: 8,
+  in_channels: 8 + LAYOUT_CHANNELS,
+  out_channels: 8 + LAYOUT_CHANNELS,
   text_dim: 16,
   ffn_dim: 32,
   num_layers: 1,
@@ -122,7 +123,7 @@ describe('the training tasks', () => {
   });
 
   it('teaches the towers to find a caption its picture', async () => {
-    const task = contrastiveTask({ text, vision, world, batch: 8, moments: 0.3 }, atlas);
+    const task = contrastiveTask({ text, vision, world, batch: 8, moments: 0.3, alike: 0.3 }, atlas);
     const { losses, state } = await learn(task, 60, 3e-3);
     expect(average(losses.slice(-15))).toBeLessThan(average(losses.slice(0, 5)) - 0.2);
     const { retrieval } = (await task.inspect!(state)) as { retrieval: number };
@@ -142,7 +143,7 @@ describe('the training tasks', () => {
       atlas,
       () => '',
     );
-    const clipTask = contrastiveTask({ text, vision, world, batch: 2, moments: 0 }, atlas);
+    const clipTask = contrastiveTask({ text, vision, world, batch: 2, moments: 0, alike: 0 }, atlas);
     const weightsOf = (task: TrainingTask) => {
       const tensors = views(task.layout, initialState(task.layout, () => random.next()).parameters);
       return (name: string) => tensors[name];
@@ -161,6 +162,7 @@ describe('the training tasks', () => {
       ],
       sigma: { kind: 'logit-normal', mean: 0, std: 1, shift: 1 },
       actorWeight: 3,
+      layoutWeight: 5,
       captionDropout: 0.1,
       firstFrameGiven: 0.5,
       scenes: 50,

@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly sizeRange: readonly [number, number];
   /** 0 centred, 1 anywhere that the motion allows. */
   readonly positionJitter: number;
+  /** Probability that what no caption says is drawn (which way a sprite looks or turns, where on its circle it starts); else it is always the same. */
+  readonly variety: number;
   /** Probability of a second actor. */
   readonly twoActors: number;
   /** Probability that the camera moves; it stands still for two actors. */
@@ -50,6 +52,7 @@ export const fullWorld = {
   motions: MOTIONS,
   sizeRange: [0.32, 0.56],
   positionJitter: 1,
+  variety: 1,
   twoActors: 0.2,
   cameraMoves: 0.35,
   weather: 0.2,
@@ -96,10 +99,9 @@ function drawCamera(random: Random, motion: Motion, direction: 1 | -1): Camera {
   return random.pick<Camera>([`pan ${pan}`, `pan ${pan}`, 'zoom in', 'zoom out']);
 }
 
-/** True if the mirrored sprite looks where the actor goes. */
-function looksBack(noun: string, motion: Motion, direction: 1 | -1, random: Random): boolean {
+/** True if the mirrored sprite looks where the actor goes; `coin` decides for those that go nowhere. */
+function looksBack(noun: string, motion: Motion, direction: 1 | -1, coin: boolean): boolean {
   const { facing } = nounOf(noun);
-  const coin = random.chance(0.5);
   if (facing === 'front') return false;
   const going = motion === 'left' ? -1 : motion === 'right' ? 1 : motion === 'zigzag' ? direction : 0;
   if (going === 0) return coin;
@@ -162,7 +164,8 @@ function drawFittingCast(random: Random, options: WorldOptions): Cast {
 export function sampleScene(seed: number, options: WorldOptions): Scene {
   const random = randomOf(seed);
   const cast = drawFittingCast(random, options);
-  const directions = cast.roles.map(() => (random.chance(0.5) ? 1 : -1));
+  const varied = options.variety === 1 || randomOf(seed, 5).chance(options.variety);
+  const directions = cast.roles.map(() => (random.chance(0.5) || !varied ? 1 : -1));
   const moves = random.chance(options.cameraMoves);
   const moving = drawCamera(random, cast.roles[0]!.motion, directions[0]!);
   const camera = moves && cast.roles.length === 1 ? moving : 'static';
@@ -173,8 +176,8 @@ export function sampleScene(seed: number, options: WorldOptions): Scene {
     const direction = directions[index]!;
     const { sizeRange, positionJitter } = options;
     const { style, place } = cast;
-    const mirrored = looksBack(role.noun, role.motion, direction, random);
-    const phase = random.next();
+    const mirrored = looksBack(role.noun, role.motion, direction, random.chance(0.5) && varied);
+    const phase = random.next() * (varied ? 1 : 0);
     const placement = placeActor(
       { noun: nounOf(role.noun), style, motion: role.motion, place, camera, sizeRange, positionJitter, relation },
       random,
