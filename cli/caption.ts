@@ -3,10 +3,12 @@ import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { basename, relative } from 'node:path';
 import type { CaptionedVideo, CaptionProgress, CaptionResult, FailedVideo } from '../jobs/caption.ts';
-import { captionSchema } from '../jobs/caption-request.ts';
+import { type CaptionRequest, captionSchema } from '../jobs/caption-request.ts';
 import { bytes, seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
+import { describeJob, filesOf } from './job-text.ts';
 import { addRequestOptions, sentFields } from './request-options.ts';
+import { withQueue } from './with-queue.ts';
 
 const examples = `
 The captioner "detector" comes along and needs no download: it names 80 kinds of things, counts them and says how they move.
@@ -14,7 +16,8 @@ A vision-language model says more: hf:<model> runs one here, from a folder or th
 takes the endpoint in TESSERA_VISION_URL if it answers, else a model in the folders of models, else the detector.
 
 Files appear beside each video: film.vtt, film.srt, film.captions.json, film.captions.txt, film.captioned.mp4, film.burnt.mp4.
-A film that was stopped goes on where it was when the same command is given again.
+A film that was stopped goes on where it was when the same command is given again. With --queue each video becomes a job for
+"tessera worker", which survives kills, and "tessera jobs" shows, cancels and retries.
 
 Examples:
   $ tessera caption film.mp4
@@ -22,6 +25,7 @@ Examples:
   $ tessera caption holiday/ "cams/**/*.mkv" --shots --json
   $ tessera caption film.mp4 --captioner hf:HuggingFaceTB/SmolVLM-256M-Instruct --speech hf:onnx-community/whisper-base
   $ tessera caption film.mp4 --captioner openai:http://127.0.0.1:11434/v1 --model llava --language German
+  $ tessera caption holiday/ --queue && tessera worker --drain
 
 Ends with 1 when a video among several failed; the others are done.`;
 
@@ -30,16 +34,19 @@ export function captionCommand(): Command {
     .description('put into timed words what videos show')
     .argument('<video...>', captionSchema.shape.videos.description);
   return addRequestOptions(command, captionSchema.shape, ['videos'])
+    .option('--queue', 'leave it to workers: a job for each video')
+    .option('--priority <n>', 'with --queue: from 1, which comes first, to 1000000', '100')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', examples)
     .action(run);
 }
 
 async function run(videos: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
-  const { caption } = await import('../jobs/caption.ts');
   const json = options['json'] === true;
   // The story parses the request again, so what was sent may be anything here.
   const request = { videos: [...videos], ...sentFields(captionSchema.shape, options) };
+  if (options['queue'] === true) return submit(request, { priority: Number(options['priority']), json });
+  const { caption } = await import('../jobs/caption.ts');
   const display = captionDisplay();
   try {
     const result = await interruptible((signal) =>
@@ -59,6 +66,20 @@ async function run(videos: readonly string[], options: Readonly<Record<string, u
   } finally {
     display.stop();
   }
+}
+
+async function submit(
+  request: CaptionRequest,
+  how: { readonly priority: number; readonly json: boolean },
+): Promise<void> {
+  const { priority, json } = how;
+  const { submitted, failed } = await withQueue((queue) => queue.submitCaptions(request, { priority }));
+  if (failed.length > 0) process.exitCode ||= 1;
+  if (json)
+    return console.log(JSON.stringify({ jobs: submitted.map(({ job, isNew }) => ({ ...job, isNew })), failed }));
+  for (const { job, isNew } of submitted)
+    console.log(`${job.id}  ${job.state}${isNew ? '' : ', as before'}  ${describeJob(job)}  ${filesOf(job).map(near).join(', ')}`); // prettier-ignore
+  for (const video of failed) console.log(lineOf(video));
 }
 
 function report(result: CaptionResult, json: boolean): void {

@@ -1,9 +1,12 @@
 // Jobs in words, for people.
+import { basename } from 'node:path';
+import { captionOutputs } from '../jobs/caption-outputs.ts';
 import type { Job } from '../jobs/job-record.ts';
 import { seconds } from './format.ts';
 
 /** What a job is about, in a line. */
-export function describeJob({ kind, request, batch }: Job): string {
+export function describeJob({ kind, request, caption, batch }: Job): string {
+  if (caption !== undefined) return `captions of ${basename(caption.videos[0]!)}`;
   if (batch !== undefined) return `${batch.name}: ${batch.jobs.length} jobs`;
   const prompt = request?.prompt ?? kind;
   return prompt.length > 48 ? `${prompt.slice(0, 47)}…` : prompt;
@@ -32,8 +35,7 @@ export function jobTable(jobs: readonly Job[]): readonly (readonly string[])[] {
 
 /** All that is known of a job, a line each. */
 export function jobLines(job: Job): readonly string[] {
-  const { id, kind, state, priority, attempts, submittedAt, startedAt, endedAt, request, parent, error, result } = job;
-  const clips = result !== undefined && 'clips' in result ? result.clips.map(({ path }) => path) : [];
+  const { id, kind, state, priority, attempts, submittedAt, startedAt, endedAt, parent, error, result } = job;
   const counts = result !== undefined && 'succeeded' in result ? `${result.succeeded} succeeded, ${result.failed} failed` : ''; // prettier-ignore
   const lines: readonly (readonly [string, string])[] = [
     ['id', id],
@@ -47,11 +49,18 @@ export function jobLines(job: Job): readonly string[] {
     ['submitted', time(submittedAt)],
     ['started', time(startedAt)],
     ['ended', time(endedAt)],
-    ['output', clips.length > 0 ? clips.join(', ') : (request?.output ?? '')],
+    ['output', filesOf(job).join(', ')],
     ['result', counts],
     ['error', error === undefined ? '' : `${error.code}: ${error.message}`],
   ];
   return lines.filter(([, text]) => text !== '').map(([name, text]) => `${name.padEnd(9)}  ${text}`);
+}
+
+/** What it wrote, or is going to write. */
+export function filesOf({ request, caption, result }: Pick<Job, 'request' | 'caption' | 'result'>): readonly string[] {
+  if (result !== undefined && 'clips' in result) return result.clips.map(({ path }) => path);
+  if (caption !== undefined) return captionOutputs(caption.videos[0]!, caption).map(({ path }) => path);
+  return request?.output === undefined ? [] : [request.output];
 }
 
 const time = (milliseconds: number | undefined): string =>

@@ -13,6 +13,7 @@ Jobs are rendered by "tessera worker". The queue is a folder (TESSERA_DATA), or 
 
 Examples:
   $ tessera jobs submit "a penguin jumps on a snowy field" -o penguin.mp4
+  $ tessera caption film.mp4 --queue
   $ tessera jobs ls --state waiting
   $ tessera jobs show clip-0123456789abcdef
   $ tessera jobs logs clip-0123456789abcdef

@@ -148,13 +148,12 @@ async function captionOne(run: Run, paths: readonly string[], number: number): P
   if (!saved.isComplete) await checkCaptionOutputs(outputs, overwrite);
   const tell = (stage: CaptionProgress['stage']) => (seconds: number) =>
     onProgress?.(at(stage, number, paths, { seconds, durationSeconds: film.durationSeconds }));
-  tell('look')(0);
+  if (!saved.isComplete) tell('look')(0);
   await describeFilm(film, { tools, captioner, request, saved, signal, onSeconds: tell('look') });
   saved.notices.forEach(notice);
   const heard =
     listener === undefined ? [] : await hearFilm(tools, film, listener, { signal, onSeconds: tell('listen') });
   if (listener !== undefined && !film.hasAudio) notice('it has no sound.');
-  tell('write')(film.durationSeconds);
   const captions = recorded(saved, heard);
   const tokens = sumOf(saved.moments.flatMap(({ description }) => description.tokens ?? []));
   const record = recordOf(film, captions, { run, notices, tokens });
@@ -163,6 +162,7 @@ async function captionOne(run: Run, paths: readonly string[], number: number): P
   const wasThere = await areWritten(outputs, toWrite);
   if (!wasThere) {
     await checkCaptionOutputs(outputs, overwrite);
+    tell('write')(film.durationSeconds);
     await writeCaptions(tools, outputs, toWrite, { overwrite, signal });
   }
   return {

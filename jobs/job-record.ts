@@ -1,8 +1,10 @@
 // What the queue holds of a job, and what anyone sees of it. Plain data: it goes through the store as JSON and may be read by
 // another process, or by a later version of this program.
 import { InvalidRequestError } from '../graph/errors.ts';
+import type { TokenBill } from '../understanding/captioner.ts';
+import type { ParsedCaptionRequest } from './caption-request.ts';
 import type { GeneratedClip } from './generate.ts';
-import type { Progress } from './progress.ts';
+import type { JobProgress } from './progress.ts';
 import type { ParsedRequest } from './request.ts';
 import type { StageTimes } from './stages.ts';
 
@@ -13,6 +15,15 @@ export interface RenderJob {
   readonly request: ParsedRequest;
   /** The weights that it was accepted for. */
   readonly fingerprint: string;
+}
+
+/** A film that is to be put into words. */
+export interface CaptionJob {
+  readonly kind: 'caption';
+  /** Of this one film; its paths are absolute, its captioner is chosen. */
+  readonly request: ParsedCaptionRequest;
+  /** Of the film that it was accepted for. */
+  readonly sha256: string;
 }
 
 /** Ends when all its jobs have ended, whether they succeeded or not. */
@@ -34,13 +45,24 @@ export interface Cancellable {
   readonly cancelledAt?: number;
 }
 
-export type StoredJob = (RenderJob | BatchJob | FollowJob) & Cancellable;
+export type StoredJob = (RenderJob | CaptionJob | BatchJob | FollowJob) & Cancellable;
 
 /** What a render left behind. */
 export interface RenderResult {
   readonly clips: readonly Omit<GeneratedClip, 'render'>[];
   readonly notices: readonly string[];
   readonly milliseconds: StageTimes;
+}
+
+/** What captioning left behind. */
+export interface CaptionJobResult {
+  readonly files: readonly string[];
+  /** Cues in the subtitles. */
+  readonly cues: number;
+  readonly captioner: string;
+  readonly durationSeconds: number;
+  readonly notices: readonly string[];
+  readonly tokens?: TokenBill;
 }
 
 /** What became of a batch's jobs. */
@@ -50,7 +72,7 @@ export interface BatchResult {
   readonly failed: number;
 }
 
-export type JobResult = RenderResult | BatchResult;
+export type JobResult = RenderResult | CaptionJobResult | BatchResult;
 
 /**
  * waiting: for a worker, for its turn after a failed attempt, or for the rest of a batch; running: a worker has it; done,
@@ -73,6 +95,8 @@ export interface Job {
   readonly state: JobState;
   /** Of a render. */
   readonly request?: ParsedRequest;
+  /** Of a film that is put into words. */
+  readonly caption?: ParsedCaptionRequest;
   /** Of a batch: its name and the ids of its renders. */
   readonly batch?: { readonly name: string; readonly jobs: readonly string[] };
   /** The batch that it was first asked for with. */
@@ -85,7 +109,7 @@ export interface Job {
   readonly startedAt?: number;
   readonly endedAt?: number;
   /** Of the running or last attempt. The estimate counts work, not waiting. */
-  readonly progress?: Progress;
+  readonly progress?: JobProgress;
   readonly result?: JobResult;
   /** Why it failed, or did the last time. */
   readonly error?: { readonly code: string; readonly message: string };

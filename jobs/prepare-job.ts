@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { withPinnedPicture } from './first-picture.ts';
-import type { RenderJob } from './job-record.ts';
+import type { CaptionJob, RenderJob } from './job-record.ts';
 import { checkMemory } from './memory.ts';
 import { loadRequestedModel } from './adapted-model.ts';
 import type { Model } from './model.ts';
@@ -13,13 +13,18 @@ import { type GenerateRequest, type ParsedRequest, parseRequest } from './reques
 import { type Render, resolveRequest } from './resolve-request.ts';
 import type { Settings } from './settings.ts';
 
-export interface PreparedJob {
+/** What can be queued. */
+export interface ReadyJob {
   readonly id: string;
+  readonly job: RenderJob | CaptionJob;
+  /** All of its files are there already; a worker has nothing to do. */
+  readonly isFinished: boolean;
+}
+
+export interface PreparedJob extends ReadyJob {
   readonly job: RenderJob;
   /** The clips that are asked for. */
   readonly renders: readonly Render[];
-  /** All clips are there already; a worker has nothing to do. */
-  readonly isFinished: boolean;
 }
 
 export interface PrepareOptions {
@@ -71,6 +76,7 @@ function jobId(renders: readonly Render[], { fingerprint }: Model, output?: stri
 /** The same for the same jobs in the same order. */
 export const batchId = (jobs: readonly string[]): string => `batch-${digest(['batch 1', jobs])}`;
 
-function digest(value: unknown): string {
+/** Names a job by all that its files follow from. */
+export function digest(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
 }

@@ -15,6 +15,11 @@ export interface Progress {
   readonly remainingSeconds?: number;
 }
 
+/** Of a job; films are looked at and listened to, then captions are written, and their steps are seconds. */
+export interface JobProgress extends Omit<Progress, 'stage'> {
+  readonly stage: Stage | 'look' | 'listen' | 'write';
+}
+
 export interface Workload {
   readonly clips: number;
   readonly steps: number;

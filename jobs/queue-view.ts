@@ -1,7 +1,7 @@
 // A row of the queue as its observers see it: BullMQ's many states become five, its fields a plain record.
 import type { JobState as RowState } from 'bullmq';
 import { failureOf, type Job, type JobState } from './job-record.ts';
-import type { Progress } from './progress.ts';
+import type { JobProgress } from './progress.ts';
 import type { Row } from './queue-store.ts';
 
 /**
@@ -25,6 +25,7 @@ export function viewOf(row: Row, rowState: RowState | 'unknown'): Job {
     kind: data.kind,
     state: stateOf(row, rowState, error?.code),
     ...(data.kind === 'generate' && { request: data.request }),
+    ...(data.kind === 'caption' && { caption: data.request }),
     ...(data.kind === 'batch' && { batch: { name: data.name, jobs: data.jobs } }),
     ...(parent?.id !== undefined && { parent: parent.id }),
     priority: row.priority || opts.priority || 0,
@@ -39,8 +40,8 @@ export function viewOf(row: Row, rowState: RowState | 'unknown'): Job {
 }
 
 /** What a worker last told; nothing before it began. */
-export function progressOf({ progress }: Pick<Row, 'progress'>): Progress | undefined {
-  return typeof progress === 'object' && 'stage' in progress ? (progress as Progress) : undefined;
+export function progressOf({ progress }: Pick<Row, 'progress'>): JobProgress | undefined {
+  return typeof progress === 'object' && 'stage' in progress ? (progress as JobProgress) : undefined;
 }
 
 function stateOf({ data }: Row, rowState: RowState | 'unknown', failure: string | undefined): JobState {

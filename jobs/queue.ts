@@ -4,7 +4,10 @@ import type { JobsOptions, JobState as RowState } from 'bullmq';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { type BatchResult, isEnded, type Job, type JobState } from './job-record.ts';
-import { jobPreparer, type PreparedJob, type PrepareOptions } from './prepare-job.ts';
+import type { FailedVideo } from './caption.ts';
+import type { CaptionRequest } from './caption-request.ts';
+import { checkPlaces, type PreparedCaption, prepareCaptions } from './prepare-caption.ts';
+import { jobPreparer, type PreparedJob, type PrepareOptions, type ReadyJob } from './prepare-job.ts';
 import { addBatch, batchCounts, placeOfBatch } from './queue-batch.ts';
 import { QueueStore, type Row, type Rows } from './queue-store.ts';
 import { rowStates, viewOf } from './queue-view.ts';
@@ -64,8 +67,24 @@ export class Queue {
     return this.#accept(await jobPreparer(this.settings)(request, options), options);
   }
 
+  /**
+   * Accepts a request to caption films, a job for each. The same film looked at in the same way into the same files is the same job.
+   * @throws InvalidRequestError for a request that makes no sense, and for a single film that cannot be captioned
+   */
+  async submitCaptions(
+    request: CaptionRequest,
+    options: SubmitOptions = {},
+  ): Promise<{ readonly submitted: readonly Submitted[]; readonly failed: readonly FailedVideo[] }> {
+    checkPriority(options);
+    const { prepared, failed } = await prepareCaptions(request, this.settings);
+    for (const one of prepared) await this.#checkNew(one);
+    const submitted: Submitted[] = [];
+    for (const one of prepared) submitted.push(await this.#accept(one, options));
+    return { submitted, failed };
+  }
+
   /** Accepts a request that was prepared before. */
-  async submitPrepared(prepared: PreparedJob, options: SubmitOptions = {}): Promise<Submitted> {
+  async submitPrepared(prepared: ReadyJob, options: SubmitOptions = {}): Promise<Submitted> {
     return this.#accept(prepared, options);
   }
 
@@ -236,7 +255,12 @@ export class Queue {
     await this.#store.close();
   }
 
-  async #accept(prepared: PreparedJob, options: SubmitOptions): Promise<Submitted> {
+  /** What is there of a job that is known is its own. @throws InvalidRequestError */
+  async #checkNew(prepared: PreparedCaption): Promise<void> {
+    if ((await this.#rows.getJob(prepared.id)) === undefined) await checkPlaces(prepared);
+  }
+
+  async #accept(prepared: ReadyJob, options: SubmitOptions): Promise<Submitted> {
     const { id, job } = prepared;
     const row = await this.#rows.getJob(id);
     if (row !== undefined) await this.#renew(row, prepared);
@@ -245,7 +269,7 @@ export class Queue {
   }
 
   /** A job that is asked for once more begins again if it did not succeed, or if its clips are gone. */
-  async #renew(row: Row, { isFinished }: PreparedJob): Promise<void> {
+  async #renew(row: Row, { isFinished }: Pick<ReadyJob, 'isFinished'>): Promise<void> {
     const { state } = await this.#view(row);
     if (state === 'failed' || state === 'cancelled' || (state === 'done' && !isFinished)) await this.#again(row);
   }

@@ -6,7 +6,7 @@ import { generate } from './generate.ts';
 import type { RenderJob, RenderResult } from './job-record.ts';
 import { loadModel } from './model.ts';
 import { planOutputs } from './outputs.ts';
-import type { Progress } from './progress.ts';
+import type { JobProgress } from './progress.ts';
 import type { Row, Rows } from './queue-store.ts';
 import { progressOf } from './queue-view.ts';
 import { resolveRequest } from './resolve-request.ts';
@@ -43,7 +43,13 @@ export async function renderJob(row: Row, job: RenderJob, run: RenderRun): Promi
   await checkPossession(job, request, studio);
   // From here on its outputs are its own: a job that has progress may replace what an earlier attempt left there.
   const progress = new ProgressWriter(row);
-  await row.updateProgress({ stage: 'load', clip: 1, clips: request.clips ?? 1, step: 0, steps: 0 } satisfies Progress);
+  await row.updateProgress({
+    stage: 'load',
+    clip: 1,
+    clips: request.clips ?? 1,
+    step: 0,
+    steps: 0,
+  } satisfies JobProgress);
   const looking = watchForCancel(row, rows, stopper);
   try {
     const { clips, notices, milliseconds } = await generate(request, {
@@ -72,9 +78,9 @@ async function checkPossession(job: RenderJob, request: RenderJob['request'], { 
 }
 
 /** Writes the latest progress to the store, no more often than it can be read. */
-class ProgressWriter {
+export class ProgressWriter {
   readonly #row: Row;
-  #next: Progress | undefined;
+  #next: JobProgress | undefined;
   #writing: Promise<void> = Promise.resolve();
   #isBusy = false;
 
@@ -82,7 +88,7 @@ class ProgressWriter {
     this.#row = row;
   }
 
-  tell(progress: Progress): void {
+  tell(progress: JobProgress): void {
     this.#next = progress;
     if (!this.#isBusy) void this.#write();
   }
@@ -106,7 +112,8 @@ class ProgressWriter {
   }
 }
 
-function watchForCancel(row: Row, rows: Rows, stopper: AbortController): { end(): void } {
+/** Aborts the stopper when somebody cancels the job, from whichever process. */
+export function watchForCancel(row: Row, rows: Rows, stopper: AbortController): { end(): void } {
   let isLooking = false;
   const look = async (): Promise<void> => {
     const now = await rows.getJob(row.id!).catch(() => undefined);

@@ -6,13 +6,21 @@ import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidRequestError, JobFailedError, TesseraError } from '../graph/errors.ts';
-import { failureText, type FollowJob, type Job, type JobResult, type RenderJob } from './job-record.ts';
+import {
+  type CaptionJob,
+  failureText,
+  type FollowJob,
+  type Job,
+  type JobResult,
+  type RenderJob,
+} from './job-record.ts';
 import { batchCounts } from './queue-batch.ts';
 import { FARTHEST_MS } from './queue-clock.ts';
 import { QueueStore, type Row, type Rows } from './queue-store.ts';
 import { viewOf } from './queue-view.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { Studio } from './studio.ts';
+import { captionJob } from './worker-caption.ts';
 import { renderJob, stops } from './worker-render.ts';
 
 export interface WorkerOptions {
@@ -133,7 +141,7 @@ export class Worker {
     }
   }
 
-  async #render(row: Row, job: RenderJob, token: string): Promise<JobResult> {
+  async #render(row: Row, job: RenderJob | CaptionJob, token: string): Promise<JobResult> {
     const stopper = new AbortController();
     this.#running.set(row.id!, stopper);
     const studio = this.#idle.pop() ?? new Studio(this.#settings);
@@ -141,8 +149,12 @@ export class Worker {
     this.#note('began', row, `Taken up by ${hostname()}, process ${process.pid}, attempt ${row.attemptsMade + 1}.`);
     try {
       if (this.#isStopping) throw stops.ending;
-      const result = await renderJob(row, job, { rows: this.#rows, studio, stopper, log });
-      this.#note('done', row, `Done: ${result.clips.map(({ path }) => path).join(', ')}`);
+      const run = { rows: this.#rows, settings: this.#settings, stopper, log };
+      const result = await (job.kind === 'caption'
+        ? captionJob(row, job, run)
+        : renderJob(row, job, { ...run, studio }));
+      const files = 'files' in result ? result.files : result.clips.map(({ path }) => path);
+      this.#note('done', row, `Done: ${files.join(', ')}`);
       return result;
     } catch (error) {
       const reason: unknown = stopper.signal.aborted ? stopper.signal.reason : error;

@@ -152,7 +152,10 @@ const hasEnded = ({ job }: Video): boolean => job === undefined || isEnded(job);
 function stageOf({ job }: Video): string {
   if (job?.state !== 'running' || job.progress === undefined) return 'waits for a worker';
   const { stage, step, steps, remainingSeconds } = job.progress;
-  const words = { load: 'opens the model', text: 'reads the prompt', steps: 'samples', decode: 'decodes', encode: 'writes' }; // prettier-ignore
+  const words: Readonly<Record<typeof stage, string>> = {
+    ...{ load: 'opens the model', text: 'reads the prompt', steps: 'samples', decode: 'decodes', encode: 'writes' },
+    ...{ look: 'looks', listen: 'listens', write: 'writes' },
+  };
   const counted = steps > 0 ? `, ${step} of ${steps}` : '';
   const left = remainingSeconds === undefined ? '' : `, about ${Math.ceil(remainingSeconds)} s are left`;
   return `${words[stage]}${counted}${left}`;

@@ -1,7 +1,7 @@
 // A video as callers see it: the object of OpenAI's Videos API, and under `render` every choice that was made.
 import { z } from 'zod';
 import type { Job } from '../jobs/job-record.ts';
-import type { Progress } from '../jobs/progress.ts';
+import type { JobProgress } from '../jobs/progress.ts';
 import type { Video, VideoEstimate } from '../jobs/videos.ts';
 import { withoutPaths } from './problems.ts';
 
@@ -74,12 +74,18 @@ function statusOf(job: Job | undefined, hasClip: boolean): VideoObject['status']
   return job.state === 'done' ? 'completed' : 'failed';
 }
 
-/** Sampling is most of the work; decoding and writing are the last tenth. 100 is said only when all is there. */
-function percentOf(progress: Progress | undefined): number {
+/** Per cent at which a stage begins and ends. Sampling is most of a render, looking most of captions. */
+const parts: Readonly<Record<JobProgress['stage'], readonly [number, number]>> = {
+  ...{ load: [0, 1], text: [1, 2], steps: [2, 90], decode: [90, 98], encode: [98, 99] },
+  ...{ look: [1, 95], listen: [95, 98], write: [98, 99] },
+};
+
+/** 100 is said only when all is there. */
+export function percentOf(progress: JobProgress | undefined): number {
   if (progress === undefined) return 0;
   const part = progress.steps > 0 ? progress.step / progress.steps : 0;
-  const [from, to] = { load: [0, 1], text: [1, 2], steps: [2, 90], decode: [90, 98], encode: [98, 99] }[progress.stage];
-  return Math.floor(from! + (to! - from!) * Math.min(1, part));
+  const [from, to] = parts[progress.stage];
+  return Math.floor(from + (to - from) * Math.min(1, part));
 }
 
 function errorOf(job: Job | undefined): VideoObject['error'] {

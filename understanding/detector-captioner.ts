@@ -1,21 +1,16 @@
 // The captioner that needs no download: finds things in each picture, follows them, and says in plain words what they do.
-import { InvalidRequestError } from '../graph/errors.ts';
 import type { Captioner, Description, Moment, SeenObject, Wish } from './captioner.ts';
 import { DETECTOR_SIDE, type Detector, openDetector } from './detect.ts';
 import { sayScene } from './say-scene.ts';
 import { follow, noTracks, SURE, type Tracked, type TrackState } from './track.ts';
+import { refuseWishes } from './wish.ts';
 
 /** Long enough to see where things move, short enough to be read while they do. */
 const MOMENT_SECONDS = 4;
 
 /** @throws InvalidRequestError for wishes, which it does not understand, ModelFileError */
-export async function openDetectorCaptioner({ prompt, prefix, language }: Wish): Promise<Captioner> {
-  const wish = Object.entries({ prompt, prefix, language }).find(([, value]) => value !== undefined);
-  if (wish !== undefined) {
-    throw new InvalidRequestError(
-      `The captioner "detector" names what it sees in its own words and takes no ${wish[0]}. Leave it out, or use a captioner that can, such as hf:<model> or openai:<address>.`,
-    );
-  }
+export async function openDetectorCaptioner(wish: Wish): Promise<Captioner> {
+  refuseWishes(wish);
   const detector = await openDetector();
   return {
     name: 'detector',

@@ -1,0 +1,83 @@
+// What captioners are called, and which is the best that is there. Knows names and files, and loads none of them, so that a
+// request can be checked long before a worker opens its captioner.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InvalidRequestError } from '../graph/errors.ts';
+import { refuseWishes } from '../understanding/wish.ts';
+import type { ParsedCaptionRequest } from './caption-request.ts';
+import type { Settings } from './settings.ts';
+
+export interface CaptionerName {
+  readonly kind: 'detector' | 'hf' | 'openai';
+  /** A model's name or folder, an endpoint's address. */
+  readonly what: string;
+}
+
+/** @throws InvalidRequestError for what names none */
+export function parseCaptionerName(name: string): CaptionerName {
+  if (name === 'detector') return { kind: 'detector', what: '' };
+  const [, kind, what] = /^(hf|openai):(.+)$/s.exec(name) ?? [];
+  if (kind !== undefined) return { kind: kind as 'hf' | 'openai', what: what! };
+  throw new InvalidRequestError(
+    `There is no captioner ${name}. Use auto, detector, hf:<model> such as hf:HuggingFaceTB/SmolVLM-256M-Instruct, or openai:<address> such as openai:http://127.0.0.1:11434/v1.`,
+  );
+}
+
+/** The model of `speech`. @throws InvalidRequestError */
+export function parseSpeechName(name: string): string {
+  const [, model] = /^hf:(.+)$/s.exec(name) ?? [];
+  if (model !== undefined) return model;
+  throw new InvalidRequestError(`speech (=${name}) must be hf:<model>, such as hf:onnx-community/whisper-base.`);
+}
+
+/** The request with its captioner chosen, as far as it can be checked without opening it. @throws InvalidRequestError */
+export async function withCaptioner(request: ParsedCaptionRequest, settings: Settings): Promise<ParsedCaptionRequest> {
+  const { captioner: asked = 'auto', speech, prompt, prefix, language } = request;
+  if (speech !== undefined) parseSpeechName(speech);
+  const captioner = asked === 'auto' ? await bestCaptioner(settings) : asked;
+  if (parseCaptionerName(captioner).kind === 'detector') refuseWishes({ prompt, prefix, language });
+  return { ...request, captioner };
+}
+
+/** An endpoint that is set and answers, else a vision-language model in the folders of models, else the detector. */
+export async function bestCaptioner(settings: Settings): Promise<string> {
+  const { vision } = settings;
+  if (vision?.url !== undefined) {
+    const { answers } = await import('../understanding/openai-captioner.ts');
+    if (await answers(vision.url, vision.key)) return `openai:${vision.url}`;
+  }
+  const [model] = await modelsThatSee(settings);
+  return model === undefined ? 'detector' : `hf:${model}`;
+}
+
+/** Vision-language models in the folders of models, by name. */
+export async function modelsThatSee({ modelFolders }: Settings): Promise<readonly string[]> {
+  return modelsWhose(modelFolders, turnsPicturesIntoText);
+}
+
+/** Models in the folders that turn sound into text. */
+export async function modelsThatHear({ modelFolders }: Settings): Promise<readonly string[]> {
+  return modelsWhose(modelFolders, async (folder) =>
+    /"(whisper|wav2vec2|hubert|moonshine)"/.test(await configOf(folder)),
+  );
+}
+
+async function modelsWhose(folders: readonly string[], test: (folder: string) => Promise<boolean>): Promise<string[]> {
+  const names: string[] = [];
+  for (const folder of folders) {
+    for (const name of (await readdir(folder).catch(() => [])).sort()) {
+      if (!names.includes(name) && (await test(join(folder, name)))) names.push(name);
+    }
+  }
+  return names;
+}
+
+/** A folder for transformers.js whose model takes pictures and writes. */
+async function turnsPicturesIntoText(folder: string): Promise<boolean> {
+  const isThere = (name: string): Promise<boolean> => stat(join(folder, name)).then(() => true, () => false); // prettier-ignore
+  if (!(await isThere('onnx')) || !(await isThere('preprocessor_config.json'))) return false;
+  const config = await configOf(folder);
+  return /ImageTextToText|ForConditionalGeneration|VisionEncoderDecoder|ForVision2Seq/.test(config) && /"(vision_config|encoder|image_token_\w+)"/.test(config); // prettier-ignore
+}
+
+const configOf = (folder: string): Promise<string> => readFile(join(folder, 'config.json'), 'utf8').catch(() => '');
