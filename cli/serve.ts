@@ -6,7 +6,7 @@ import { number, report } from './serving.ts';
 
 const examples = `
 /v1/videos has the shape of OpenAI's Videos API, so its clients work; GET /openapi.json describes it. Jobs go through the queue
-and clips into videos/ in TESSERA_DATA. On Ctrl-C or SIGTERM no more requests are taken, the running step is finished and its
+and clips into videos/ in TESSERA_DATA, films that are sent to /v1/captions and their words into captions/. On Ctrl-C or SIGTERM no more requests are taken, the running step is finished and its
 job given back. Other machines may ask when TESSERA_TOKEN is set and --host lets them.
 
 Examples:
@@ -20,6 +20,7 @@ interface Options {
   readonly host: string;
   readonly workers: string;
   readonly maxWaiting: string;
+  readonly maxUpload: string;
 }
 
 export function serveCommand(): Command {
@@ -29,16 +30,18 @@ export function serveCommand(): Command {
     .option('--host <address>', 'address to listen on; others than this machine need TESSERA_TOKEN', '127.0.0.1')
     .option('--workers <n>', 'renders at a time in this process; 0 leaves them to workers elsewhere', '1')
     .option('--max-waiting <n>', 'refuse requests while so many jobs wait', '1000')
+    .option('--max-upload <megabytes>', 'refuse larger films', '2048')
     .addHelpText('after', examples)
     .action(run);
 }
 
-async function run({ port, host, workers, maxWaiting }: Options): Promise<void> {
+async function run({ port, host, workers, maxWaiting, maxUpload }: Options): Promise<void> {
   const options = {
     port: number('port', port, 65_535),
     host,
     workers: number('workers', workers, 1000),
     maxWaiting: number('max-waiting', maxWaiting, 1_000_000),
+    mostUploadBytes: number('max-upload', maxUpload, 1_000_000) * 2 ** 20,
     onWork: report,
     onTrouble: (why: string) => void process.stderr.write(`trouble: ${why}\n`),
   };

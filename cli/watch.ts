@@ -1,20 +1,24 @@
-// tessera watch: files dropped into a folder become clips.
+// tessera watch: files dropped into a folder become clips, videos get captions.
 import { Command } from 'commander';
 import { resolve } from 'node:path';
+import { captionSchema, parseCaptionRequest } from '../jobs/caption-request.ts';
 import { InvalidRequestError } from '../jobs/errors.ts';
 import type { WatchEvent } from '../jobs/watch.ts';
 import { interruptible } from './interrupt.ts';
+import { addRequestOptions, sentFields } from './request-options.ts';
 import { withQueue } from './with-queue.ts';
 
 const examples = `
 Drop a prompt (.txt), a request (.json, .yaml) or a batch (.jsonl, .csv, .yaml), at any depth. A picture starts a clip; what
-it shows stands in a file of the same name beside it (cat.png, cat.txt), or in the picture's name. A file is taken when it has
-stopped growing: it moves to processing/, then to done/ beside its clips, or to failed/ with the reason beside it. Names that
-begin with a dot or end like half a download are left alone. A watcher that was stopped goes on where it was.
+it shows stands in a file of the same name beside it (cat.png, cat.txt), or in the picture's name. A video gets captions, as the
+options say that "tessera caption" has too. A file is taken when it has stopped growing: it moves to processing/, then to done/
+beside its clips or captions, or to failed/ with the reason beside it. Names that begin with a dot or end like half a download
+are left alone. A watcher that was stopped goes on where it was.
 
 Examples:
   $ tessera watch inbox
   $ tessera watch /mnt/share/inbox --poll --workers 2
+  $ tessera watch inbox --formats vtt,srt --shots
   $ tessera watch inbox --workers 0 --json     # leave the work to "tessera worker"`;
 
 interface Options {
@@ -25,18 +29,24 @@ interface Options {
 }
 
 export function watchCommand(): Command {
-  return new Command('watch')
-    .description('render what is dropped into a folder')
+  const command = new Command('watch')
+    .description('render what is dropped into a folder, and caption videos')
     .argument('<folder>', 'where files are dropped')
     .option('--workers <n>', 'renders at a time in this process; 0 leaves them to workers elsewhere', '1')
     .option('--settle <seconds>', 'a file is whole when its size stood still for so long', '2')
-    .option('--poll', 'look by asking again and again, as network mounts need')
+    .option('--poll', 'look by asking again and again, as network mounts need');
+  return addRequestOptions(command, captionSchema.shape, notForVideos)
     .option('--json', 'print what happens as lines of JSON')
     .addHelpText('after', examples)
     .action(run);
 }
 
-async function run(folder: string, { workers, settle, poll = false, json = false }: Options): Promise<void> {
+/** Settled by the folder; a copy of a film belongs into no inbox. */
+const notForVideos = ['videos', 'folder', 'overwrite', 'mux', 'burn'];
+
+async function run(folder: string, options: Options & Readonly<Record<string, unknown>>): Promise<void> {
+  const { workers, settle, poll = false, json = false } = options;
+  const captions = parseCaptionRequest({ videos: ['-'], ...sentFields(captionSchema.shape, options) });
   const renders = number('workers', workers, 0);
   const settledMs = number('settle', settle, 0.05) * 1000;
   const { watchFolder } = await import('../jobs/watch.ts');
@@ -47,7 +57,7 @@ async function run(folder: string, { workers, settle, poll = false, json = false
       const worker = renders > 0 ? await Worker.start({ settings, concurrency: renders }) : undefined;
       try {
         const onEvent = (event: WatchEvent): void => print(event, json);
-        await watchFolder(queue, { folder: resolve(folder), signal, settledMs, poll, onEvent });
+        await watchFolder(queue, { folder: resolve(folder), signal, settledMs, poll, captions, onEvent });
       } finally {
         await worker?.stop();
       }

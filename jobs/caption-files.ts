@@ -5,7 +5,7 @@ import { glob, isDynamicPattern } from 'tinyglobby';
 import { InvalidRequestError } from '../graph/errors.ts';
 
 /** Endings that are taken from folders. A file that is named, or fits a pattern, may have any. */
-const videoEndings = new Set(
+export const videoEndings: ReadonlySet<string> = new Set(
   'mp4 m4v mov mkv webm avi gif mpg mpeg ts mts m2ts wmv asf flv ogv ogg 3gp 3g2 mxf vob y4m webp'.split(' '),
 );
 

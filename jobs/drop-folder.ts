@@ -40,11 +40,16 @@ export class DropFolder {
   }
 
   /**
-   * Moves a dropped file to processing/ under its name, or that with a number where a file of its name is known already.
+   * Moves a dropped file to processing/ under its name, or that with a number where a file of its name is known already, or one of
+   * those that will be named after it. @param results names of files that come of a file of this name
    * @returns the name, or undefined when the file is gone: removed, renamed, or taken by another watcher
    */
-  async take(name: string, as = name): Promise<string | undefined> {
-    const free = await this.#freeName(as);
+  async take(
+    name: string,
+    as = name,
+    results: (name: string) => readonly string[] = () => [],
+  ): Promise<string | undefined> {
+    const free = await this.#freeName(as, results);
     const target = this.pathIn('processing', free);
     await mkdir(dirname(target), { recursive: true });
     return rename(join(this.root, name), target).then(() => free, ifGone); // prettier-ignore
@@ -78,11 +83,13 @@ export class DropFolder {
       .sort();
   }
 
-  async #freeName(name: string): Promise<string> {
+  async #freeName(name: string, results: (name: string) => readonly string[]): Promise<string> {
     const ending = extname(name);
     for (let number = 1; ; number++) {
       const free = number === 1 ? name : `${name.slice(0, name.length - ending.length)} (${number})${ending}`;
-      const known = await Promise.all(stations.map((station) => isThere(this.pathIn(station, free))));
+      const names = [free, ...results(free)];
+      const paths = stations.flatMap((station) => names.map((one) => this.pathIn(station, one)));
+      const known = await Promise.all(paths.map(isThere));
       if (!known.includes(true)) return free;
     }
   }

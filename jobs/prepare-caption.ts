@@ -1,7 +1,7 @@
 // From a request for captions to jobs that can be queued, one for each film: looked at as far as ffprobe does, the captioner chosen,
 // named by the film's bytes, by how it is looked at, and by the files that are written.
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { InvalidRequestError, TesseraError } from '../graph/errors.ts';
 import { findFfmpeg, type FfmpegTools } from '../io/ffmpeg.ts';
 import type { FailedVideo } from './caption.ts';
@@ -20,6 +20,13 @@ export interface PreparedCaption extends ReadyJob {
   readonly film: Film;
 }
 
+/** Captions and films on a shelf lie in a folder that is named by the job. */
+export interface ShelfPlace {
+  readonly shelf: string;
+  /** The film is going to be moved there before the job is queued. */
+  readonly moves: boolean;
+}
+
 export interface PreparedCaptions {
   readonly prepared: readonly PreparedCaption[];
   /** Of several: those that cannot be captioned. */
@@ -27,7 +34,11 @@ export interface PreparedCaptions {
 }
 
 /** @throws InvalidRequestError for a request that makes no sense, and for a single film that cannot be captioned */
-export async function prepareCaptions(request: CaptionRequest, settings: Settings): Promise<PreparedCaptions> {
+export async function prepareCaptions(
+  request: CaptionRequest,
+  settings: Settings,
+  place?: ShelfPlace,
+): Promise<PreparedCaptions> {
   const parsed = await withCaptioner(parseCaptionRequest(request), settings);
   const paths = await findVideos(parsed.videos);
   refuseClashes(paths, parsed);
@@ -36,7 +47,7 @@ export async function prepareCaptions(request: CaptionRequest, settings: Setting
   const failed: FailedVideo[] = [];
   for (const video of paths) {
     try {
-      prepared.push(await prepareFilm(tools, video, parsed));
+      prepared.push(await prepareFilm(tools, video, { parsed, place }));
     } catch (error) {
       if (paths.length === 1 || !(error instanceof TesseraError)) throw error;
       failed.push({ video, error: { code: error.code, message: error.message } });
@@ -45,15 +56,21 @@ export async function prepareCaptions(request: CaptionRequest, settings: Setting
   return { prepared, failed };
 }
 
-async function prepareFilm(tools: FfmpegTools, video: string, parsed: ParsedCaptionRequest): Promise<PreparedCaption> {
+async function prepareFilm(
+  tools: FfmpegTools,
+  video: string,
+  { parsed, place }: { readonly parsed: ParsedCaptionRequest; readonly place: ShelfPlace | undefined },
+): Promise<PreparedCaption> {
   const film = await probeFilm(tools, video, { speech: parsed.speech !== undefined });
-  const folder = parsed.folder === undefined ? {} : { folder: resolve(parsed.folder) };
-  const request = { ...parsed, ...folder, videos: [video], overwrite: parsed.overwrite ?? false };
   const sha256 = await filmChecksum(video);
-  const { videos: _v, overwrite: _o, folder: _f, ...looks } = request;
-  const outputs = captionOutputs(video, request);
-  const id = `caption-${digest(['caption 1', sha256, looks, outputs])}`;
+  const { videos: _v, overwrite = false, folder: asked, ...looks } = parsed;
+  const idIn = (places: unknown): string => `caption-${digest(['caption 1', sha256, looks, places])}`;
+  const folder = place === undefined ? asked && resolve(asked) : join(place.shelf, idIn([]));
+  const home = place?.moves === true ? join(folder!, basename(video)) : video;
+  const request = { ...looks, ...(folder !== undefined && { folder }), videos: [home], overwrite };
+  const outputs = captionOutputs(home, request);
   const there = await Promise.all(outputs.map(({ path }) => stat(path).then(() => true, () => false))); // prettier-ignore
+  const id = idIn(place === undefined ? outputs : []);
   return { id, job: { kind: 'caption', request, sha256 }, film, isFinished: !there.includes(false) };
 }
 

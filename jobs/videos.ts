@@ -2,7 +2,7 @@
 // names neither paths nor addresses: the clip's place follows from its job, models are known by name only.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
+import { InvalidRequestError } from '../graph/errors.ts';
 import { estimateBatch } from './batch.ts';
 import { framesForSeconds } from './capabilities.ts';
 import { ClipPictures, type PictureKind } from './clip-pictures.ts';
@@ -10,6 +10,7 @@ import { isEnded, type Job } from './job-record.ts';
 import { listModels } from './model-names.ts';
 import { jobPreparer, type PreparedJob } from './prepare-job.ts';
 import type { Queue } from './queue.ts';
+import { checkRoom } from './queue-room.ts';
 import type { fileFields, GenerateRequest, pinFields } from './request.ts';
 import { type VideoRecord, VideoShelf } from './video-shelf.ts';
 
@@ -72,7 +73,7 @@ export class Videos {
     const known = await this.get(prepared.id);
     const isUnderWay = known?.job !== undefined && !isEnded(known.job);
     if (known !== undefined && (isUnderWay || prepared.isFinished)) return known;
-    await this.#checkRoom();
+    await checkRoom(this.queue, this.#maxWaiting);
     await this.queue.submitPrepared(prepared);
     // The job is safe: only now is it told. A server that dies in between has not answered, and is asked again.
     const { request: chosen } = prepared.job;
@@ -166,14 +167,6 @@ export class Videos {
     if (known.includes(model)) return;
     const there = known.length > 0 ? `There is ${known.join(', ')}.` : 'There is none yet.';
     throw new InvalidRequestError(`model (=${model}): there is no model of that name. ${there}`);
-  }
-
-  async #checkRoom(): Promise<void> {
-    const { waiting } = await this.queue.counts();
-    if (waiting < this.#maxWaiting) return;
-    throw new JobFailedError(`${waiting} jobs wait already, which is as many as are taken. Ask again later.`, {
-      code: 'QUEUE_FULL',
-    });
   }
 
   #clipOf(id: string): string {

@@ -3,10 +3,12 @@
 // for; nothing is taken for deleted.
 import { type FSWatcher, watch } from 'chokidar';
 import { mkdir } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative } from 'node:path';
+import { dirname, extname, isAbsolute, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import { holdsRequests, readDroppedFile } from './batch-file.ts';
+import { isVideoName, videoEndings } from './caption-files.ts';
+import type { CaptionRequest } from './caption-request.ts';
 import { DropFolder } from './drop-folder.ts';
 import { isPicture, pictureFor, promptInName, wishBeside, wishFor } from './drop-pictures.ts';
 import { isEnded } from './job-record.ts';
@@ -28,6 +30,8 @@ export interface WatchOptions {
   readonly settledMs?: number;
   /** Ask the folder instead of the system, as network mounts need. */
   readonly poll?: boolean;
+  /** How videos that are dropped are captioned; where the files go is settled here. */
+  readonly captions?: Omit<CaptionRequest, 'videos' | 'folder' | 'overwrite'>;
   /** Files whose jobs are in the queue at a time (64); the others wait where they were dropped. */
   readonly most?: number;
 }
@@ -133,7 +137,7 @@ class Watcher {
       const isAlone = wish === undefined && performance.now() - since > PATIENCE * this.#settledMs;
       if (isPicture(dropped) && !isAlone && !this.#dropped.has(wish ?? '')) continue; // its wish may be on its way
       this.#dropped.delete(dropped);
-      const name = await this.#folder.take(dropped);
+      const name = await this.#folder.take(dropped, dropped, isFilm(dropped) ? namesakesOf : undefined);
       if (name === undefined) continue;
       this.#dropped.delete(wish ?? '');
       await this.#submit(name, wish && (await this.#folder.take(wish, wishBeside(name, wish))));
@@ -147,12 +151,7 @@ class Watcher {
   /** @param wish file in processing/ that says what the clip of a picture shows */
   async #submit(name: string, wish?: string): Promise<void> {
     try {
-      const prepare = jobPreparer(this.#queue.settings);
-      const requests = isPicture(name) ? [await this.#requestOf(name, wish)] : await this.#requestsIn(name);
-      const prepared = [];
-      for (const request of requests) prepared.push(await prepare(request));
-      const jobs: string[] = [];
-      for (const one of prepared) jobs.push((await this.#queue.submitPrepared(one)).job.id);
+      const jobs = isFilm(name) ? await this.#submitFilm(name) : await this.#submitRequests(name, wish);
       this.#taken.set(name, jobs);
       this.#tell({ kind: 'taken', file: name, jobs });
     } catch (error) {
@@ -160,6 +159,24 @@ class Watcher {
       if (!(error instanceof InvalidRequestError || error instanceof ModelFileError)) throw error;
       await this.#fail(name, error.message);
     }
+  }
+
+  async #submitRequests(name: string, wish: string | undefined): Promise<readonly string[]> {
+    const prepare = jobPreparer(this.#queue.settings);
+    const requests = isPicture(name) ? [await this.#requestOf(name, wish)] : await this.#requestsIn(name);
+    const prepared = [];
+    for (const request of requests) prepared.push(await prepare(request));
+    const jobs: string[] = [];
+    for (const one of prepared) jobs.push((await this.#queue.submitPrepared(one)).job.id);
+    return jobs;
+  }
+
+  /** Captions go to done/, where the film will be when they are made. */
+  async #submitFilm(name: string): Promise<readonly string[]> {
+    const folder = dirname(this.#folder.pathIn('done', name));
+    const video = this.#folder.pathIn('processing', name);
+    const { submitted } = await this.#queue.submitCaptions({ ...this.#options.captions, videos: [video], folder });
+    return submitted.map(({ job }) => job.id);
   }
 
   /** A clip that starts from a picture. @throws InvalidRequestError that tells all problems */
@@ -175,7 +192,7 @@ class Watcher {
     const path = this.#folder.pathIn('processing', name);
     if (!holdsRequests(path)) {
       throw new InvalidRequestError(
-        'This kind of file is not rendered. Drop a picture, a prompt (.txt), a request (.json, .yaml) or a batch (.jsonl, .csv).',
+        'This kind of file is not taken. Drop a video, a picture, a prompt (.txt), a request (.json, .yaml) or a batch (.jsonl, .csv).',
       );
     }
     const { rows, problems } = await readDroppedFile(path);
@@ -236,4 +253,13 @@ class Watcher {
   #tell(event: WatchEvent): void {
     this.#options.onEvent?.(event);
   }
+}
+
+/** A moving .webp cannot be told from a still one by its name; it is a picture here. */
+const isFilm = (name: string): boolean => isVideoName(name) && !isPicture(name);
+
+/** Files that captions of a film may be written to, and films whose captions would be: cat.mp4 and cat.mkv may not share them. */
+function namesakesOf(name: string): readonly string[] {
+  const stem = name.slice(0, name.length - extname(name).length);
+  return ['vtt', 'srt', 'captions.json', 'captions.txt', ...videoEndings].map((ending) => `${stem}.${ending}`);
 }

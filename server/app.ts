@@ -9,10 +9,12 @@ import { routePath } from 'hono/route';
 import { timeout } from 'hono/timeout';
 import { listCapabilities } from '../jobs/capabilities.ts';
 import { listModels, type NamedModel } from '../jobs/model-names.ts';
+import type { Captions } from '../jobs/captions.ts';
 import type { Videos } from '../jobs/videos.ts';
 import { guard, pageGuard } from './access.ts';
 import { openBoard } from './board.ts';
-import type { VideoEvents } from './events.ts';
+import { captionRoutes } from './caption-routes.ts';
+import type { EventStreams } from './events.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import type { Agent } from './mcp-agent.ts';
 import { answerMcp, refuseMcp } from './mcp-http.ts';
@@ -24,11 +26,14 @@ import { notFound, Problem, problemOf, unavailable } from './problems.ts';
 
 export interface AppParts {
   readonly videos: Videos;
+  readonly captions: Captions;
   readonly keys: IdempotencyKeys;
-  readonly events: VideoEvents;
+  readonly events: EventStreams;
   readonly agent: Agent;
   readonly maxWaiting: number;
-  /** A queue that does not answer for so long is away. Content and events take their time. */
+  /** Larger films are refused. */
+  readonly mostUploadBytes: number;
+  /** A queue that does not answer for so long is away. Content, events and films that are sent take their time. */
   readonly patienceMs: number;
   /** What callers must show; left out, only this machine may ask. */
   readonly token: string | undefined;
@@ -41,12 +46,19 @@ const PROBE_MS = 10_000;
 const late = (): HTTPException => new HTTPException(503);
 
 export function createApp(parts: AppParts): Hono {
-  const { videos, keys, events, agent, maxWaiting, patienceMs, token, onTrouble } = parts;
+  const { videos, captions, keys, events, agent, maxWaiting, mostUploadBytes, patienceMs, token, onTrouble } = parts;
   const { queue } = videos;
   const metrics = new Metrics(queue);
-  const limits = { body_bytes: MOST_BODY_BYTES, waiting_jobs: maxWaiting, prompt_characters: 5000 };
+  const limits = {
+    body_bytes: MOST_BODY_BYTES,
+    upload_bytes: mostUploadBytes,
+    waiting_jobs: maxWaiting,
+    prompt_characters: 5000,
+  };
   const inTime = timeout(patienceMs, late);
-  const patient: MiddlewareHandler = (c, next) => (/\/(content|events)$/.test(c.req.path) ? next() : inTime(c, next));
+  const takesTime = ({ method, path }: { method: string; path: string }): boolean =>
+    /\/(content|events)$/.test(path) || (method === 'POST' && path === '/v1/captions');
+  const patient: MiddlewareHandler = (c, next) => (takesTime(c.req) ? next() : inTime(c, next));
   const app = new Hono();
   app.use(stamp, metrics.count);
   app.onError((error, c) => answerProblem(c, error, onTrouble));
@@ -72,10 +84,14 @@ export function createApp(parts: AppParts): Hono {
     if (model === undefined) throw notFound('model of this name');
     return c.json(await modelObject(model));
   });
-  app.get('/v1/capabilities', async (c) => c.json({ limits, models: await listCapabilities(queue.settings) }));
+  app.get('/v1/capabilities', async (c) => {
+    const [models, names] = await Promise.all([listCapabilities(queue.settings), captions.names()]);
+    return c.json({ limits, models, captions: names });
+  });
   app.post('/mcp', limited, (c) => answerMcp(c, agent));
   app.all('/mcp', refuseMcp);
-  app.route('/v1/videos', videoRoutes(videos, keys, events));
+  app.route('/v1/videos', videoRoutes({ videos, captions, keys, events }));
+  app.route('/v1/captions', captionRoutes({ captions, keys, events, mostUploadBytes }));
   return app;
 }
 

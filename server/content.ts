@@ -1,12 +1,22 @@
 // Sends a file whole or in part, and says what it is, so that players can seek and browsers keep it. Clips and pictures appear by
 // rename and never change, so size and time name their content.
 import { open } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { parseRange } from './byte-range.ts';
 import { notFound, Problem } from './problems.ts';
 
-const types = { '.mp4': 'video/mp4', '.png': 'image/png' } as const;
+const types: Readonly<Record<string, string>> = {
+  '.mp4': 'video/mp4',
+  '.m4v': 'video/mp4',
+  '.webm': 'video/webm',
+  '.mov': 'video/quicktime',
+  '.png': 'image/png',
+  '.vtt': 'text/vtt; charset=utf-8',
+  '.srt': 'application/x-subrip; charset=utf-8',
+  '.json': 'application/json',
+  '.txt': 'text/plain; charset=utf-8',
+};
 
 /** The answer to GET or HEAD for a file. @throws Problem 404 when it is gone, 416 */
 export async function sendFile(path: string, request: Request): Promise<Response> {
@@ -36,9 +46,8 @@ export async function sendFile(path: string, request: Request): Promise<Response
 }
 
 function headersOf(path: string, etag: string, modified: Date): Headers {
-  const ending = path.slice(path.lastIndexOf('.')) as keyof typeof types;
   return new Headers({
-    'Content-Type': types[ending],
+    'Content-Type': types[extname(path)] ?? 'application/octet-stream',
     'Content-Disposition': `inline; filename="${basename(path)}"`,
     'Accept-Ranges': 'bytes',
     'Cache-Control': 'private, max-age=0, must-revalidate',

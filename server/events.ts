@@ -1,10 +1,9 @@
-// How far a video is, as server-sent events: one at once, one at each change, until it has ended.
+// How far a video is, or captions are, as server-sent events: one at once, one at each change, until it has ended.
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Video, Videos } from '../jobs/videos.ts';
 import { unavailable } from './problems.ts';
-import { type VideoObject, videoObject } from './video-object.ts';
+import type { VideoObject } from './video-object.ts';
 
 const LOOK_MS = 500;
 /** A comment that often keeps proxies from taking the connection for dead. */
@@ -12,20 +11,23 @@ const BEAT_MS = 15_000;
 /** Each stream asks the queue twice a second. */
 const MOST_STREAMS = 100;
 
-export class VideoEvents {
-  readonly #videos: Videos;
+/** What is followed until it has ended. */
+export interface Followed<T> {
+  /** The first part of the events' names. */
+  readonly name: string;
+  readonly look: () => Promise<T | undefined>;
+  readonly objectOf: (one: T) => Pick<VideoObject, 'id' | 'status'>;
+}
+
+export class EventStreams {
   readonly #closing = new AbortController();
   #streams = 0;
 
-  constructor(videos: Videos) {
-    this.#videos = videos;
-  }
-
   /**
    * Events `video.queued`, `video.in_progress`, `video.completed`, `video.failed` with the video, at last `video.deleted` with
-   * its id if it is removed. @throws Problem 503 when too many listen
+   * its id if it is removed; likewise of others. @throws Problem 503 when too many listen
    */
-  stream(c: Context, first: Video): Response {
+  stream<T>(c: Context, first: T, followed: Followed<T>): Response {
     if (this.#streams >= MOST_STREAMS) throw unavailable('Too many listen for events. Ask for the video instead.');
     if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
     this.#streams++;
@@ -35,7 +37,7 @@ export class VideoEvents {
       stream.onAbort(() => gone.abort());
       const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
       try {
-        for await (const { name, data } of this.#changes(first, signal)) {
+        for await (const { name, data } of changes(first, followed, signal)) {
           if (name === undefined) await stream.write(': still here\n\n');
           else await stream.writeSSE({ event: name, data: JSON.stringify(data) });
         }
@@ -49,22 +51,26 @@ export class VideoEvents {
   close(): void {
     this.#closing.abort();
   }
+}
 
-  async *#changes(first: Video, signal: AbortSignal): AsyncGenerator<{ name?: string; data?: object }> {
-    const { id } = first.record;
-    let video: Video | undefined = first;
-    let [last, toldAt] = ['', Date.now()];
-    while (!signal.aborted) {
-      if (video === undefined) return void (yield { name: 'video.deleted', data: { id, deleted: true } });
-      const data: VideoObject = videoObject(video);
-      const text = JSON.stringify(data);
-      if (text !== last) yield { name: `video.${data.status}`, data };
-      else if (Date.now() - toldAt > BEAT_MS) yield {};
-      if (text !== last || Date.now() - toldAt > BEAT_MS) toldAt = Date.now();
-      last = text;
-      if (data.status === 'completed' || data.status === 'failed') return;
-      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
-      if (!signal.aborted) video = await this.#videos.get(id);
-    }
+async function* changes<T>(
+  first: T,
+  { name, look, objectOf }: Followed<T>,
+  signal: AbortSignal,
+): AsyncGenerator<{ name?: string; data?: object }> {
+  const { id } = objectOf(first);
+  let one: T | undefined = first;
+  let [last, toldAt] = ['', Date.now()];
+  while (!signal.aborted) {
+    if (one === undefined) return void (yield { name: `${name}.deleted`, data: { id, deleted: true } });
+    const data = objectOf(one);
+    const text = JSON.stringify(data);
+    if (text !== last) yield { name: `${name}.${data.status}`, data };
+    else if (Date.now() - toldAt > BEAT_MS) yield {};
+    if (text !== last || Date.now() - toldAt > BEAT_MS) toldAt = Date.now();
+    last = text;
+    if (data.status === 'completed' || data.status === 'failed') return;
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    if (!signal.aborted) one = await look();
   }
 }

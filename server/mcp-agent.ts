@@ -4,14 +4,16 @@ import type { CallToolResult, ContentBlock, Tool as ListedTool } from '@modelcon
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { isEnded } from '../jobs/job-record.ts';
-import type { Video, Videos } from '../jobs/videos.ts';
+import type { Captions } from '../jobs/captions.ts';
+import type { Videos } from '../jobs/videos.ts';
 import { clipLink } from './mcp-clips.ts';
-import { type Tool, type ToolOutcome, tools } from './mcp-tools.ts';
+import { type Followed, type Tool, type ToolOutcome, type ToolRun, tools } from './mcp-tools.ts';
 import { Problem, problemOf, unavailable } from './problems.ts';
-import { type VideoObject, videoObject } from './video-object.ts';
+import { percentOf, type VideoObject } from './video-object.ts';
 
 export interface AgentParts {
   readonly videos: Videos;
+  readonly captions: Captions;
   /** A queue that does not answer for so long is away. */
   readonly patienceMs: number;
   /** Agents are of this machine and its user, so they are told where clips lie. */
@@ -32,12 +34,14 @@ const MOST_WAITING = 100;
 
 export class Agent {
   readonly videos: Videos;
+  readonly captions: Captions;
   readonly #parts: AgentParts;
   readonly #closing = new AbortController();
   #waiting = 0;
 
   constructor(parts: AgentParts) {
     this.videos = parts.videos;
+    this.captions = parts.captions;
     this.#parts = parts;
   }
 
@@ -61,11 +65,12 @@ export class Agent {
   ): Promise<CallToolResult | undefined> {
     const tool = Object.hasOwn(tools, name) ? (tools as Readonly<Record<string, Tool>>)[name] : undefined;
     if (tool === undefined) return undefined;
-    const { videos } = this;
+    const { videos, captions } = this;
+    const { tellsPaths } = this.#parts;
     const soon = <T>(story: Promise<T>): Promise<T> => this.soon(story);
-    const follow = (video: Video, seconds: number): Promise<Video> => this.#follow(video, seconds, call);
+    const follow: ToolRun['follow'] = (one, seconds, look) => this.#follow(one, { ...call, seconds, look });
     try {
-      return await this.#result(await tool.run(args, { videos, soon, follow }));
+      return await this.#result(await tool.run(args, { videos, captions, tellsPaths, soon, follow }));
     } catch (error) {
       return { isError: true, content: [{ type: 'text', text: this.explain(error, `tool ${name}`) }] };
     }
@@ -99,38 +104,39 @@ export class Agent {
     this.#closing.abort();
   }
 
-  async #follow(first: Video, seconds: number, { signal, onProgress }: AgentCall): Promise<Video> {
+  async #follow<T extends Followed>(
+    first: T,
+    { seconds, look, signal, onProgress }: AgentCall & { seconds: number; look: () => Promise<T | undefined> },
+  ): Promise<T> {
     if (seconds === 0 || hasEnded(first)) return first;
     if (this.#waiting >= MOST_WAITING) {
-      throw unavailable(
-        `Too many wait already. ${first.record.id} is queued: ask for its video_status without waitSeconds.`,
-      );
+      throw unavailable(`Too many wait already. ${first.record.id} is queued: ask for its status without waitSeconds.`);
     }
     this.#waiting++;
     const over = AbortSignal.any([signal, this.#closing.signal, AbortSignal.timeout(seconds * 1000)]);
-    let [video, told] = [first, -1];
+    let [one, told] = [first, -1];
     try {
-      while (!hasEnded(video) && !over.aborted) {
-        const { progress } = videoObject(video);
-        if (progress > told) onProgress(progress, stageOf(video));
+      while (!hasEnded(one) && !over.aborted) {
+        const progress = one.job?.state === 'running' ? percentOf(one.job.progress) : 0;
+        if (progress > told) onProgress(progress, stageOf(one));
         told = Math.max(told, progress);
         await sleep(LOOK_MS, undefined, { signal: over }).catch(() => undefined);
-        const now = await this.soon(this.videos.get(first.record.id));
-        if (now === undefined) throw new Problem(404, 'The video was removed meanwhile.', { code: 'not_found' });
-        video = now;
+        const now = await this.soon(look());
+        if (now === undefined) throw new Problem(404, 'It was removed meanwhile.', { code: 'not_found' });
+        one = now;
       }
-      return video;
+      return one;
     } finally {
       this.#waiting--;
     }
   }
 
   /** A sentence, the same as data for clients that know no structured content, and links to clips. */
-  async #result({ data, videos, hasFailed = false }: ToolOutcome): Promise<CallToolResult> {
-    const content: ContentBlock[] = [];
+  async #result({ data, videos, texts = [], links = [], hasFailed = false }: ToolOutcome): Promise<CallToolResult> {
+    const content: ContentBlock[] = texts.map((text) => ({ type: 'text', text }));
     for (const video of videos) content.push({ type: 'text', text: await this.#describe(video) });
     content.push({ type: 'text', text: JSON.stringify(data) });
-    content.push(...videos.filter(({ status }) => status === 'completed').map((video) => clipLink(video)));
+    content.push(...links, ...videos.filter(({ status }) => status === 'completed').map((video) => clipLink(video)));
     return { content, structuredContent: { ...data }, ...(hasFailed && { isError: true }) };
   }
 
@@ -147,9 +153,9 @@ export class Agent {
   }
 }
 
-const hasEnded = ({ job }: Video): boolean => job === undefined || isEnded(job);
+const hasEnded = ({ job }: Followed): boolean => job === undefined || isEnded(job);
 
-function stageOf({ job }: Video): string {
+function stageOf({ job }: Followed): string {
   if (job?.state !== 'running' || job.progress === undefined) return 'waits for a worker';
   const { stage, step, steps, remainingSeconds } = job.progress;
   const words: Readonly<Record<typeof stage, string>> = {

@@ -11,12 +11,13 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { packageVersion } from '../jobs/package-folder.ts';
 import type { Agent } from './mcp-agent.ts';
+import { captionTemplates, readCaptions } from './mcp-captions.ts';
 import { clipTemplates, listClips, readClip } from './mcp-clips.ts';
 import { tools } from './mcp-tools.ts';
 
 const instructions =
   'Tessera renders videos from text. generate queues one and answers with its id; video_status with waitSeconds waits for it. ' +
-  'Completed videos come with a link to their clip, which can be read as a resource.';
+  'Completed videos come with a link to their clip, which can be read as a resource. caption says in timed words what a video shows.';
 
 /**
  * A server to be connected to a transport. It is the SDK's plain one: McpServer would parse arguments itself and answer with
@@ -50,9 +51,13 @@ export function createMcpServer(agent: Agent): Server {
   server.setRequestHandler(ListResourcesRequestSchema, ({ params }) =>
     explained('resources', () => listClips(agent.videos, params?.cursor)),
   );
-  server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({ resourceTemplates: [...clipTemplates] }));
+  server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
+    resourceTemplates: [...clipTemplates, ...captionTemplates],
+  }));
   server.setRequestHandler(ReadResourceRequestSchema, ({ params }) =>
-    explained('resource', () => readClip(agent.videos, params.uri)),
+    explained('resource', async () => {
+      return (await readCaptions(agent.captions, params.uri)) ?? readClip(agent.videos, params.uri);
+    }),
   );
   return server;
 }

@@ -2,6 +2,7 @@
 // and ends with it. What was queued stays: a worker elsewhere, or the next start, goes on with it.
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Captions } from '../jobs/captions.ts';
 import { Queue } from '../jobs/queue.ts';
 import { readSettings, type Settings } from '../jobs/settings.ts';
 import { Videos } from '../jobs/videos.ts';
@@ -46,7 +47,8 @@ export async function serveMcp(options: McpOptions = {}): Promise<RunningMcp> {
     if (workers > 0)
       worker = await Worker.start({ settings, concurrency: workers, ...(onWork && { onEvent: onWork }) });
     const videos = await Videos.open(queue, maxWaiting);
-    const agent = new Agent({ videos, patienceMs, tellsPaths: true, onTrouble });
+    const captions = await Captions.open(videos, maxWaiting);
+    const agent = new Agent({ videos, captions, patienceMs, tellsPaths: true, onTrouble });
     const server = createMcpServer(agent);
     server.onerror = (error) => onTrouble(`mcp: ${error.message}`);
     const ended = new Promise<void>((resolve) => {

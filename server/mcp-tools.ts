@@ -2,8 +2,12 @@
 // HTTP has, calls a story of jobs/, and answers with what GET /v1/videos answers with. Knows nothing of how messages travel.
 import { z } from 'zod';
 import { listCapabilities } from '../jobs/capabilities.ts';
+import type { ResourceLink } from '@modelcontextprotocol/sdk/types.js';
+import type { Captions } from '../jobs/captions.ts';
+import type { Job } from '../jobs/job-record.ts';
 import type { Video, Videos } from '../jobs/videos.ts';
 import { parseVideoRequest, videoFields } from './create-video.ts';
+import { captionInput, captionOutput, captionStatus, captionTool } from './mcp-captions.ts';
 import { invalidFields, notFound } from './problems.ts';
 import { type VideoObject, videoObject, videoSchema } from './video-object.ts';
 
@@ -11,16 +15,28 @@ import { type VideoObject, videoObject, videoSchema } from './video-object.ts';
 export interface ToolOutcome {
   readonly data: Readonly<Record<string, unknown>>;
   readonly videos: readonly VideoObject[];
+  /** What to say and to link to beside them. */
+  readonly texts?: readonly string[];
+  readonly links?: readonly ResourceLink[];
   /** What was asked for was tried, and failed. */
   readonly hasFailed?: boolean;
 }
 
+/** A video, or a film that is captioned. */
+export interface Followed {
+  readonly record: { readonly id: string };
+  readonly job: Job | undefined;
+}
+
 export interface ToolRun {
   readonly videos: Videos;
+  readonly captions: Captions;
+  /** The agent is a program of this machine's user, who may name files. */
+  readonly tellsPaths: boolean;
   /** Fails when a story takes longer than anybody has patience for: the queue is away. */
   readonly soon: <T>(story: Promise<T>) => Promise<T>;
-  /** Follows a video until it has ended or the time is over. */
-  readonly follow: (video: Video, seconds: number) => Promise<Video>;
+  /** Follows a video or a film until it has ended or the time is over. */
+  readonly follow: <T extends Followed>(one: T, seconds: number, look: () => Promise<T | undefined>) => Promise<T>;
 }
 
 export interface Tool {
@@ -41,6 +57,7 @@ const waitSeconds = z
   .describe('wait so long for its end, with notes on its progress; 0, the default, answers at once');
 const badId = 'must be the id of a video, as generate and list_videos give it';
 const id = z.string({ error: badId }).describe('the id of a video');
+const badCaptions = 'must be the id of captions, as caption gives it';
 const badLimit = 'must be a whole number from 1 to 100';
 const limit = z.int({ error: badLimit }).min(1, { error: badLimit }).max(100, { error: badLimit });
 
@@ -67,7 +84,7 @@ export const tools = {
     async run({ waitSeconds: wait, ...wish }, { videos, soon, follow }) {
       const seconds = parse(waitInput, { waitSeconds: wait }).waitSeconds ?? 0;
       const asked = await soon(videos.create(parseVideoRequest(wish)));
-      const outcome = outcomeOf(await follow(asked, seconds));
+      const outcome = outcomeOf(await follow(asked, seconds, () => videos.get(asked.record.id)));
       return { ...outcome, hasFailed: outcome.data['status'] === 'failed' };
     },
   },
@@ -93,7 +110,8 @@ export const tools = {
     isReadOnly: true,
     async run(args, { videos, soon, follow }) {
       const wish = parse(statusInput, args);
-      return outcomeOf(await follow(needed(await soon(videos.get(wish.id))), wish.waitSeconds ?? 0));
+      const video = needed(await soon(videos.get(wish.id)));
+      return outcomeOf(await follow(video, wish.waitSeconds ?? 0, () => videos.get(wish.id)));
     },
   },
   cancel_video: {
@@ -106,6 +124,30 @@ export const tools = {
     isReadOnly: false,
     async run(args, { videos, soon }) {
       return outcomeOf(needed(await soon(videos.cancel(parse(idInput, args).id))));
+    },
+  },
+  caption: {
+    title: 'Caption a video',
+    description:
+      'Puts into timed words what a video shows: one that was made here, by its id, or a film of this machine, by its path. ' +
+      'Answers at once, or with the words when they are there if waitSeconds is given. The same arguments are the same captions.',
+    input: captionInput.extend(waitInput.shape),
+    output: captionOutput,
+    isReadOnly: false,
+    async run({ waitSeconds: wait, ...args }, run) {
+      return captionTool(args, parse(waitInput, { waitSeconds: wait }).waitSeconds ?? 0, run);
+    },
+  },
+  captions_status: {
+    title: 'Look at captions',
+    description:
+      'How far captions are, and their words. With waitSeconds it answers when they are done or the time is over.',
+    input: statusInput.extend({ id: z.string({ error: badCaptions }).describe('the id of captions') }),
+    output: captionOutput,
+    isReadOnly: true,
+    async run(args, run) {
+      const wish = parse(statusInput, args);
+      return captionStatus(wish.id, wish.waitSeconds ?? 0, run);
     },
   },
   list_models: {

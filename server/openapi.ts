@@ -1,8 +1,10 @@
 // The OpenAPI document, printed from the schemas that requests are parsed by and answers are written from.
 import { z } from 'zod';
 import { packageVersion } from '../jobs/package-folder.ts';
+import { captionsSchema } from './caption-object.ts';
+import { createCaptionsSchema, lookFields } from './create-captions.ts';
 import { createVideoSchema } from './create-video.ts';
-import { listQuerySchema, variants } from './list-query.ts';
+import { captionListSchema, formats, listQuerySchema, variants } from './list-query.ts';
 import { estimateSchema, videoSchema } from './video-object.ts';
 
 const errorSchema = z.object({
@@ -14,14 +16,15 @@ const errorSchema = z.object({
     errors: z.array(z.object({ param: z.string(), message: z.string() })).optional(),
   }),
 });
-const pageSchema = z.object({
-  object: z.literal('list'),
-  data: z.array(videoSchema),
-  first_id: z.string().nullable(),
-  last_id: z.string().nullable(),
-  has_more: z.boolean(),
-});
-const deletedSchema = z.object({ id: z.string(), object: z.literal('video.deleted'), deleted: z.literal(true) });
+const pageOf = (schema: z.ZodType) =>
+  z.object({
+    object: z.literal('list'),
+    data: z.array(schema),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  });
+const deletedOf = (object: string) => z.object({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -60,19 +63,21 @@ export function openApiDocument(): Json {
     parameters: [{ name: 'Idempotency-Key', in: 'header', schema: { type: 'string', maxLength: 255 } }],
     requestBody: { required: true, content: { 'application/json': body, 'multipart/form-data': form } },
   };
-  const query = Object.entries(schemaOf(listQuerySchema, 'input')['properties'] as Json).map(([name, schema]) => ({
-    name,
-    in: 'query',
-    schema,
-  }));
+  const queryOf = (schema: z.ZodType) =>
+    Object.entries(schemaOf(schema, 'input')['properties'] as Json).map(([name, one]) => ({
+      name,
+      in: 'query',
+      schema: one,
+    }));
+  const query = queryOf(listQuerySchema);
   const variant = { name: 'variant', in: 'query', schema: { enum: variants, default: 'video' } };
   const range = { name: 'Range', in: 'header', schema: { type: 'string' } };
-  const content = binary(['video/mp4', 'image/png']);
+  const content = binary(['video/mp4', 'image/png', 'text/vtt']);
   const video = { 200: answer('the video', 'Video') };
   const tooMany = { 413: answer('the body is too large', 'Error'), 429: answer('the queue is full', 'Error') };
   return {
     openapi: '3.1.0',
-    info: { title: 'Tessera', version: packageVersion, description: 'Text into video, in the shape of OpenAI’s Videos API.' }, // prettier-ignore
+    info: { title: 'Tessera', version: packageVersion, description: 'Text into video, in the shape of OpenAI’s Videos API, and video into timed words.' }, // prettier-ignore
     security: [{}, { bearer: [] }],
     paths: {
       '/v1/videos': {
@@ -94,7 +99,7 @@ export function openApiDocument(): Json {
       },
       '/v1/videos/{id}/content': {
         parameters: [id, variant, range],
-        get: operation('downloadVideo', 'The clip, its middle frame, or a sheet of its frames', {
+        get: operation('downloadVideo', 'The clip, its middle frame, a sheet of its frames, or its captions', {
           200: { description: 'the whole', content },
           206: { description: 'a part', content },
           304: { description: 'as it was' },
@@ -108,6 +113,7 @@ export function openApiDocument(): Json {
           200: { description: 'server-sent events until it has ended', content: { 'text/event-stream': {} } },
         }),
       },
+      ...captionPaths({ id, range, query: queryOf(captionListSchema), tooMany, key: create.parameters }),
       '/v1/models': { get: operation('listModels', 'List models', { 200: answer('names of models') }) },
       '/v1/models/{id}': { parameters: [id], get: operation('retrieveModel', 'A model', { 200: answer('a model') }) },
       '/v1/capabilities': {
@@ -120,10 +126,65 @@ export function openApiDocument(): Json {
         CreateVideo: schemaOf(createVideoSchema, 'input'),
         Video: schemaOf(videoSchema, 'output'),
         Estimate: schemaOf(estimateSchema, 'output'),
-        VideoPage: schemaOf(pageSchema, 'output'),
-        DeletedVideo: schemaOf(deletedSchema, 'output'),
+        VideoPage: schemaOf(pageOf(videoSchema), 'output'),
+        DeletedVideo: schemaOf(deletedOf('video.deleted'), 'output'),
+        CreateCaptions: schemaOf(createCaptionsSchema, 'input'),
+        CaptionLooks: schemaOf(lookFields, 'input'),
+        Captions: schemaOf(captionsSchema, 'output'),
+        CaptionsPage: schemaOf(pageOf(captionsSchema), 'output'),
+        DeletedCaptions: schemaOf(deletedOf('captions.deleted'), 'output'),
         Error: schemaOf(errorSchema, 'output'),
       },
+    },
+  };
+}
+
+interface SharedParts {
+  readonly id: Json;
+  readonly range: Json;
+  readonly query: readonly Json[];
+  readonly tooMany: Json;
+  readonly key: readonly Json[];
+}
+
+function captionPaths({ id: byId, range, query, tooMany, key }: SharedParts): Json {
+  const file = { type: 'string', format: 'binary', description: 'the film' };
+  const film = { type: 'object', properties: { file }, required: ['file'] };
+  const form = { schema: { allOf: [ref('CaptionLooks'), film] } };
+  const body = { 'multipart/form-data': form, 'application/json': { schema: ref('CreateCaptions') } };
+  const captions = { 200: answer('the captions', 'Captions') };
+  const format = { name: 'format', in: 'query', schema: { enum: formats, default: 'vtt' } };
+  const content = binary(['text/vtt', 'application/x-subrip', 'application/json', 'text/plain', 'video/mp4']);
+  return {
+    '/v1/captions': {
+      post: operation(
+        'createCaptions',
+        'Send a film, or name a video, to be put into timed words',
+        { ...captions, ...tooMany },
+        { parameters: key, requestBody: { required: true, content: body } },
+      ),
+      get: operation('listCaptions', 'List captions', { 200: answer('a page', 'CaptionsPage') }, { parameters: query }),
+    },
+    '/v1/captions/{id}': {
+      parameters: [byId],
+      get: operation('retrieveCaptions', 'Look at captions', captions),
+      delete: operation('deleteCaptions', 'Cancel and remove captions, and the film that was sent', {
+        200: answer('they are gone', 'DeletedCaptions'),
+      }),
+    },
+    '/v1/captions/{id}/content': {
+      parameters: [byId, format, range],
+      get: operation('downloadCaptions', 'The captions in a format, or the film', {
+        200: { description: 'the whole', content },
+        206: { description: 'a part', content },
+        409: answer('the captions are not completed', 'Error'),
+      }),
+    },
+    '/v1/captions/{id}/events': {
+      parameters: [byId],
+      get: operation('captionsEvents', 'Follow captions', {
+        200: { description: 'server-sent events until they have ended', content: { 'text/event-stream': {} } },
+      }),
     },
   };
 }

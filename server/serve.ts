@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Captions } from '../jobs/captions.ts';
 import { InvalidRequestError, JobFailedError } from '../jobs/errors.ts';
 import { Queue } from '../jobs/queue.ts';
 import { readSettings, type Settings } from '../jobs/settings.ts';
@@ -13,7 +14,7 @@ import { Videos } from '../jobs/videos.ts';
 import { Worker, type WorkerEvent } from '../jobs/worker.ts';
 import { checkExposure } from './access.ts';
 import { createApp } from './app.ts';
-import { VideoEvents } from './events.ts';
+import { EventStreams } from './events.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Agent } from './mcp-agent.ts';
 
@@ -27,6 +28,8 @@ export interface ServeOptions {
   readonly workers?: number;
   /** Requests are refused while so many jobs wait (default 1000). */
   readonly maxWaiting?: number;
+  /** Larger films that are sent are refused (2 GiB). */
+  readonly mostUploadBytes?: number;
   /** A queue that does not answer for so long is away, which is answered with 503 (60,000). */
   readonly patienceMs?: number;
   readonly onWork?: (event: WorkerEvent) => void;
@@ -39,6 +42,8 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** A film that is sent may take so long. */
+const LONGEST_UPLOAD_MS = 6 * 3600_000;
 /** Answers that are under way, to callers and from the queue, have so long to end. */
 const LAST_ANSWERS_MS = 5000;
 
@@ -48,7 +53,7 @@ const LAST_ANSWERS_MS = 5000;
  */
 export async function serve(options: ServeOptions = {}): Promise<RunningServer> {
   const { settings = readSettings(), port = 8080, host = '127.0.0.1', workers = 1, maxWaiting = 1000 } = options;
-  const { patienceMs = 60_000, onWork, onTrouble = () => undefined } = options;
+  const { patienceMs = 60_000, mostUploadBytes = 2 * 2 ** 30, onWork, onTrouble = () => undefined } = options;
   checkExposure(host, settings.token);
   const queue = await Queue.open(settings);
   let worker: Worker | undefined;
@@ -61,10 +66,13 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   try {
     const videos = await Videos.open(queue, maxWaiting);
     const keys = await IdempotencyKeys.open(join(settings.dataFolder, 'videos', 'keys'));
-    const events = new VideoEvents(videos);
-    const agent = new Agent({ videos, patienceMs, tellsPaths: false, onTrouble });
-    const app = createApp({ videos, keys, events, agent, maxWaiting, patienceMs, token: settings.token, onTrouble });
-    const server = createAdaptorServer({ fetch: app.fetch, createServer, overrideGlobalObjects: false }) as Server;
+    const captions = await Captions.open(videos, maxWaiting);
+    const events = new EventStreams();
+    const agent = new Agent({ videos, captions, patienceMs, tellsPaths: false, onTrouble });
+    const limits = { maxWaiting, mostUploadBytes, patienceMs };
+    const app = createApp({ videos, captions, keys, events, agent, ...limits, token: settings.token, onTrouble });
+    const options = { createServer, serverOptions: { requestTimeout: LONGEST_UPLOAD_MS } };
+    const server = createAdaptorServer({ fetch: app.fetch, ...options, overrideGlobalObjects: false }) as Server;
     await listen(server, port, host);
     end = () => {
       events.close();

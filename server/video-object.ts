@@ -6,7 +6,7 @@ import type { Video, VideoEstimate } from '../jobs/videos.ts';
 import { withoutPaths } from './problems.ts';
 
 const when = z.int().nullable().describe('seconds since 1970');
-const statuses = ['queued', 'in_progress', 'completed', 'failed'] as const;
+export const statuses = ['queued', 'in_progress', 'completed', 'failed'] as const;
 
 export const videoSchema = z.object({
   id: z.string(),
@@ -35,7 +35,6 @@ export function videoObject({ record, job, hasClip }: Video): VideoObject {
   const { prompt, model = 'nano', output: _o, overwrite: _w, clips: _c, ...render } = record.request;
   const status = statusOf(job, hasClip);
   const { width = 0, height = 0, frames = 1, fps = 1 } = render;
-  const left = status === 'in_progress' ? job?.progress?.remainingSeconds : undefined;
   return {
     id: record.id,
     object: 'video',
@@ -50,7 +49,7 @@ export function videoObject({ record, job, hasClip }: Video): VideoObject {
     prompt,
     remixed_from_video_id: null,
     error: status === 'failed' ? errorOf(job) : null,
-    remaining_seconds: left === undefined ? null : Math.round(left * 10) / 10,
+    remaining_seconds: status === 'in_progress' ? remainingOf(job) : null,
     render,
   };
 }
@@ -66,8 +65,14 @@ export function estimateObject({ isFinished, seconds, waiting }: VideoEstimate):
   return { object: 'video.estimate', completed: isFinished, seconds: seconds ?? null, waiting_jobs: waiting };
 }
 
+/** In tenths of a second. */
+export function remainingOf(job: Job | undefined): number | null {
+  const left = job?.progress?.remainingSeconds;
+  return left === undefined ? null : Math.round(left * 10) / 10;
+}
+
 /** What the queue has forgotten is judged by whether its clip is there. */
-function statusOf(job: Job | undefined, hasClip: boolean): VideoObject['status'] {
+export function statusOf(job: Job | undefined, hasClip: boolean): VideoObject['status'] {
   if (job === undefined) return hasClip ? 'completed' : 'failed';
   if (job.state === 'waiting') return 'queued';
   if (job.state === 'running') return 'in_progress';
@@ -88,9 +93,10 @@ export function percentOf(progress: JobProgress | undefined): number {
   return Math.floor(from + (to - from) * Math.min(1, part));
 }
 
-function errorOf(job: Job | undefined): VideoObject['error'] {
-  if (job === undefined) return { code: 'forgotten', message: 'The job is no longer known, and its clip is gone.' };
-  if (job.state === 'cancelled') return { code: 'cancelled', message: 'The video was cancelled.' };
+export function errorOf(job: Job | undefined, what: 'video' | 'captions' = 'video'): VideoObject['error'] {
+  if (job === undefined) return { code: 'forgotten', message: 'The job is no longer known, and its files are gone.' };
+  if (job.state === 'cancelled')
+    return { code: 'cancelled', message: `The ${what} ${what === 'video' ? 'was' : 'were'} cancelled.` };
   const { code, message } = job.error ?? { code: 'JOB_FAILED', message: 'The render failed.' };
   if (code === 'BUG' || /\n\s+at /.test(message)) {
     return { code: 'internal_error', message: 'The render failed by a bug. The log of the job tells more.' };

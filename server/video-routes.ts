@@ -1,11 +1,12 @@
 // /v1/videos: create, estimate, retrieve, list, delete, content and events, each a few lines around a story of jobs/.
 import { Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import type { Captions } from '../jobs/captions.ts';
 import { isEnded } from '../jobs/job-record.ts';
 import type { Video, Videos } from '../jobs/videos.ts';
 import { sendFile } from './content.ts';
 import { readVideoRequest } from './create-video.ts';
-import type { VideoEvents } from './events.ts';
+import type { EventStreams } from './events.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import { parseListQuery, parseVariant } from './list-query.ts';
 import { notFound, Problem } from './problems.ts';
@@ -33,7 +34,14 @@ const limitedForm = limitedTo(MOST_FORM_BYTES);
 const limitedByKind: MiddlewareHandler = (c, next) =>
   (c.req.header('content-type')?.toLowerCase().startsWith('multipart/') ? limitedForm : limited)(c, next);
 
-export function videoRoutes(videos: Videos, keys: IdempotencyKeys, events: VideoEvents): Hono {
+interface VideoParts {
+  readonly videos: Videos;
+  readonly captions: Captions;
+  readonly keys: IdempotencyKeys;
+  readonly events: EventStreams;
+}
+
+export function videoRoutes({ videos, captions, keys, events }: VideoParts): Hono {
   const need = async (id: string): Promise<Video> => {
     const video = await videos.get(id);
     if (video === undefined) throw notFound('video of this id');
@@ -61,6 +69,7 @@ export function videoRoutes(videos: Videos, keys: IdempotencyKeys, events: Video
     .delete('/:id', async (c) => {
       const id = c.req.param('id');
       if (!(await videos.remove(id))) throw notFound('video of this id');
+      await captions.removeOf(id);
       return c.json({ id, object: 'video.deleted', deleted: true });
     })
     .get('/:id/content', async (c) => {
@@ -70,9 +79,15 @@ export function videoRoutes(videos: Videos, keys: IdempotencyKeys, events: Video
         const message = 'The video is not completed yet. Ask again when its status is completed.';
         throw new Problem(409, message, { code: 'video_not_completed' });
       }
-      const path = await videos.file(record.id, variant);
-      if (path === undefined) throw notFound('clip of this video');
+      const isWords = variant === 'captions';
+      const path = isWords ? await captions.trackOf(record.id) : await videos.file(record.id, variant);
+      if (path === undefined)
+        throw notFound(isWords ? 'caption of this video; POST /v1/captions makes some' : 'clip of this video');
       return sendFile(path, c.req.raw);
     })
-    .get('/:id/events', async (c) => events.stream(c, await need(c.req.param('id'))));
+    .get('/:id/events', async (c) => {
+      const id = c.req.param('id');
+      const followed = { name: 'video', look: () => videos.get(id), objectOf: videoObject };
+      return events.stream(c, await need(id), followed);
+    });
 }

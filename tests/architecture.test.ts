@@ -122,6 +122,7 @@ describe('a package behind one door', () => {
     ['bullmq-otel', /^jobs\/queue-telemetry\.ts$/],
     ['@opentelemetry', /^jobs\/queue-telemetry\.ts$/],
     ['hono', /^server\//],
+    ['@fastify/busboy', /^server\/read-upload\.ts$/],
     ['@hono/node-server', /^server\/(serve|board)\.ts$/],
     ['@bull-board', /^server\/board\.ts$/],
     ['@modelcontextprotocol/sdk', /^server\/mcp-[\w-]+\.ts$/],

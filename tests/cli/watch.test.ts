@@ -1,11 +1,12 @@
 // `tessera watch` as people meet it: a real process, a folder that files are dropped into, kills and vanishing.
-import { access, appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, appendFile, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sharedScratch } from '../jobs/scratch.ts';
 import { writeTinyModel } from '../jobs/tiny-model.ts';
 import { until } from '../jobs/until.ts';
+import { ffmpeg } from '../understanding/clips.ts';
 import { type Running, start, tessera } from './program.ts';
 
 const folder = await sharedScratch();
@@ -66,6 +67,30 @@ describe('tessera watch', { timeout: 600_000 }, () => {
     });
     await until('the other has failed', () => isThere('failed', 'no picture.jpg'));
     expect(await readFile(join(inbox, 'failed', 'no picture.jpg.error.txt'), 'utf8')).toMatch(/cannot be read/);
+    await end(running);
+  });
+
+  it('captions videos, beside which the words appear in done/', async () => {
+    const running = begin('--captioner', 'detector', '--formats', 'vtt,srt');
+    const film = join(folder, 'film.mp4');
+    await ffmpeg('-f', 'lavfi', '-i', 'testsrc=s=64x48:r=5:d=2', '-pix_fmt', 'yuv420p', film);
+    await mkdir(join(inbox, 'cams'), { recursive: true });
+    await copyFile(film, join(inbox, 'cams', 'Tür ☂.mp4'));
+    await writeFile(join(inbox, 'broken.mov'), 'no film');
+    await until('it is done', () => isThere('done', 'cams', 'Tür ☂.mp4'));
+    await ffmpeg('-i', film, '-c', 'copy', join(inbox, 'cams', 'Tür ☂.mkv')); // of the same name but for its ending
+    await until('its namesake is done', () => isThere('done', 'cams', 'Tür ☂ (2).mkv'));
+    expect((await readdir(join(inbox, 'done', 'cams'))).sort()).toEqual([
+      'Tür ☂ (2).mkv',
+      'Tür ☂ (2).srt',
+      'Tür ☂ (2).vtt',
+      'Tür ☂.mp4',
+      'Tür ☂.srt',
+      'Tür ☂.vtt',
+    ]);
+    expect(await readFile(join(inbox, 'done', 'cams', 'Tür ☂.vtt'), 'utf8')).toMatch(/^WEBVTT\n\n1\n00:00:00\.000 -->/);
+    await until('the broken one has failed', () => isThere('failed', 'broken.mov'));
+    expect(await readFile(join(inbox, 'failed', 'broken.mov.error.txt'), 'utf8')).toMatch(/it is no video/);
     await end(running);
   });
 

@@ -7,6 +7,7 @@ import type { CallToolResult, Progress } from '@modelcontextprotocol/sdk/types.j
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CaptionsObject } from '../../server/caption-object.ts';
 import type { VideoObject } from '../../server/video-object.ts';
 import { start } from '../cli/program.ts';
 import { sharedScratch } from '../jobs/scratch.ts';
@@ -73,7 +74,7 @@ describe.each([
 
   it('are listed with the schemas of requests', async () => {
     const { tools } = await client.listTools(undefined, patient);
-    expect(tools.map(({ name }) => name)).toEqual(['generate', 'list_videos', 'video_status', 'cancel_video', 'list_models']); // prettier-ignore
+    expect(tools.map(({ name }) => name)).toEqual(['generate', 'list_videos', 'video_status', 'cancel_video', 'caption', 'captions_status', 'list_models']); // prettier-ignore
     const { inputSchema, outputSchema } = tools[0]!;
     expect(inputSchema).toMatchObject({ type: 'object', required: ['prompt'], additionalProperties: false });
     expect(Object.keys(inputSchema.properties!)).toEqual(expect.arrayContaining(['seed', 'seconds', 'waitSeconds']));
@@ -102,12 +103,34 @@ describe.each([
     expect(picture.contents[0]).toMatchObject({ mimeType: 'image/png' });
     const { resources } = await client.listResources(undefined, patient);
     expect(resources.map(({ uri }) => uri)).toEqual([link.uri]);
-    expect((await client.listResourceTemplates(undefined, patient)).resourceTemplates).toHaveLength(3);
+    expect((await client.listResourceTemplates(undefined, patient)).resourceTemplates).toHaveLength(7);
 
     const again = await call('generate', wish);
     expect(videoOf(again)).toMatchObject({ id: video.id, status: 'completed' });
     const list = (await call('list_videos', { limit: 5 })).structuredContent;
     expect(list).toMatchObject({ videos: [{ id: video.id }], has_more: false });
+  });
+
+  it('caption a clip that was made here, and a film where the agent is of this machine', async () => {
+    const { videos } = (await call('list_videos', {})).structuredContent as { videos: VideoObject[] };
+    const result = await call('caption', { video: videos[0]!.id, captioner: 'detector', waitSeconds: 3600 });
+    expect(result.isError, textOf(result)).toBeUndefined();
+    const captions = result.structuredContent as unknown as CaptionsObject & { text: string };
+    expect(captions).toMatchObject({ status: 'completed', video: videos[0]!.id });
+    expect(captions.text).toMatch(/^0:00 {2}/);
+    const link = result.content.find((one) => one.type === 'resource_link')!;
+    const { contents } = await client.readResource({ uri: link.uri }, patient);
+    expect(contents).toMatchObject([{ mimeType: 'text/vtt', text: expect.stringMatching(/^WEBVTT/) as string }]);
+    const status = await call('captions_status', { id: captions.id });
+    expect(status.structuredContent).toEqual(result.structuredContent);
+    const film = await call('caption', {
+      path: join(root, 'docs', 'penguin.webp'),
+      captioner: 'detector',
+      waitSeconds: 3600,
+    });
+    if (way.startsWith('standard'))
+      expect(film.structuredContent).toMatchObject({ status: 'completed', name: 'penguin.webp' });
+    else expect(textOf(film)).toContain('path is not opened over HTTP');
   });
 
   it('answer at once, follow, and cancel', async () => {
@@ -156,6 +179,9 @@ describe.each([
     ['video_status', {}, 'id must be the id of a video'],
     ['video_status', { id: '../../etc/passwd' }, 'There is no video of this id'],
     ['cancel_video', { id: 'clip-0123456789abcdef' }, 'list_videos gives those that are there'],
+    ['caption', {}, 'video or path must be given'],
+    ['caption', { video: 'clip-0', every: 'often' }, 'every must be a time'],
+    ['captions_status', { id: 'x' }, 'There is no captioned film of this id'],
     ['list_models', { name: 'tiny' }, 'name is no argument of this tool'],
   ])('say what is wrong: %s %j', async (name, args, message) => {
     const result = await call(name, args);
