@@ -15,10 +15,21 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 const pictures = ['mark.svg', 'band.svg', 'chevron.svg'];
-const styles = ['base.css', 'composer.css', 'clips.css', 'tiles.css'];
-const scripts = ['page', 'api', 'composer', 'dom', 'gallery', 'mosaic', 'stage', 'token', 'words'].map(
-  (one) => `${one}.js`,
-);
+const styles = ['base.css', 'composer.css', 'clips.css', 'films.css', 'tiles.css'];
+const scripts = [
+  'page',
+  'api',
+  'composer',
+  'dom',
+  'films',
+  'gallery',
+  'mosaic',
+  'stage',
+  'stage-words',
+  'token',
+  'transcript',
+  'words',
+].map((one) => `${one}.js`);
 const fonts = {
   'serif.woff2': '@fontsource-variable/newsreader/files/newsreader-latin-opsz-normal.woff2',
   'sans.woff2': '@fontsource-variable/instrument-sans/files/instrument-sans-latin-wght-normal.woff2',

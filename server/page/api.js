@@ -24,6 +24,19 @@
  * @property {number} steps
  * @property {number} guidance
  *
+ * @typedef {object} Captions
+ * @property {string} id
+ * @property {'queued' | 'in_progress' | 'completed' | 'failed'} status
+ * @property {number} progress
+ * @property {number} created_at
+ * @property {string} name
+ * @property {string | null} video
+ * @property {string} captioner
+ * @property {number | null} cues
+ * @property {readonly string[]} notices
+ * @property {{ code: string, message: string } | null} error
+ * @property {number | null} remaining_seconds
+ *
  * @typedef {{ param: string, message: string }} FieldProblem
  * @typedef {{ completed: boolean, seconds: number | null, waiting_jobs: number }} Estimate
  * @typedef {{ data: Video[], last_id: string | null, has_more: boolean }} VideoPage
@@ -114,17 +127,53 @@ export async function contentUrl(id, variant) {
   return URL.createObjectURL(await answer.blob());
 }
 
+/** Films that were sent, latest first. @returns {Promise<readonly Captions[]>} */
+export async function listFilms() {
+  /** @type {{ data: readonly Captions[] }} */
+  const { data } = await (await send('/v1/captions?limit=100')).json();
+  return data.filter(({ video }) => video === null);
+}
+
+/** Captions of a clip, latest first. @param {string} video @returns {Promise<readonly Captions[]>} */
+export const captionsOf = async (video) => (await (await send(`/v1/captions?video=${video}`)).json()).data;
+
+/** @param {string} video @returns {Promise<Captions>} */
+export const createCaptions = async (video) => (await send('/v1/captions', post({ video }))).json();
+
+/** @param {File} film @returns {Promise<Captions>} */
+export async function sendFilm(film) {
+  const body = new FormData();
+  body.append('file', film);
+  return (await send('/v1/captions', { method: 'POST', body })).json();
+}
+
+/** @param {string} id */
+export const deleteCaptions = (id) => send(`/v1/captions/${id}`, { method: 'DELETE' });
+
+/** A blob URL, to be revoked by whoever asked. @param {string} id @param {'vtt' | 'srt' | 'video'} format */
+export async function captionsUrl(id, format) {
+  const answer = await send(`/v1/captions/${id}/content?format=${format}`);
+  return URL.createObjectURL(await answer.blob());
+}
+
+/** @param {string} id @param {AbortSignal} signal @param {(video: Video | undefined) => void} tell */
+export const followVideo = (id, signal, tell) => follow({ path: `/v1/videos/${id}`, what: 'video' }, signal, tell);
+
+/** @param {string} id @param {AbortSignal} signal @param {(captions: Captions | undefined) => void} tell */
+export const followCaptions = (id, signal, tell) => follow({ path: `/v1/captions/${id}`, what: 'captions' }, signal, tell); // prettier-ignore
+
 /**
- * Tells every change until the video has ended, connecting again when the server was away; undefined says that it is gone.
- * @param {string} id @param {AbortSignal} signal @param {(video: Video | undefined) => void} tell
+ * Tells every change until it has ended, connecting again when the server was away; undefined says that it is gone.
+ * @template T
+ * @param {{ path: string, what: string }} followed @param {AbortSignal} signal @param {(now: T | undefined) => void} tell
  */
-export async function followVideo(id, signal, tell) {
+async function follow({ path, what }, signal, tell) {
   while (!signal.aborted) {
     try {
-      const answer = await send(`/v1/videos/${id}/events`, { signal });
+      const answer = await send(`${path}/events`, { signal });
       for await (const { name, data } of eventsOf(answer)) {
-        tell(name === 'video.deleted' ? undefined : data);
-        if (name !== 'video.queued' && name !== 'video.in_progress') return;
+        tell(name === `${what}.deleted` ? undefined : data);
+        if (name !== `${what}.queued` && name !== `${what}.in_progress`) return;
       }
     } catch (error) {
       if (signal.aborted) return;

@@ -1,7 +1,9 @@
-// Joins the parts of the page: the form makes a video, the stage shows and follows it, the gallery keeps all of them.
+// Joins the parts of the page: the form makes a video, the stage shows and follows it, the gallery keeps all of
+// them, and films that somebody has already are put into words.
 import { ApiError, capabilities, prepareToken } from './api.js';
 import { fillFrom, offerModels, showEstimateSoon, startComposer } from './composer.js';
 import { element } from './dom.js';
+import { refreshFilms, startFilms } from './films.js';
 import * as gallery from './gallery.js';
 import * as stage from './stage.js';
 import { showToken, startTokenDialog } from './token.js';
@@ -33,6 +35,7 @@ async function start() {
   offerModels(models);
   const [latest] = await gallery.refresh();
   if (latest !== undefined && stage.shownId() === undefined) choose(latest, false);
+  await refreshFilms();
 }
 
 /** @param {import('./api.js').Video} video @param {boolean} focus */
@@ -62,6 +65,7 @@ stage.startStage({
   onReuse: fillFrom,
   onTrouble: tellTrouble,
 });
+startFilms({ guarded });
 gallery.startGallery({ onChoose: (video) => choose(video, true), guarded });
 element('notice-retry', HTMLButtonElement).addEventListener('click', () => void guarded(start));
 void guarded(start);

@@ -3,6 +3,7 @@
 import { contentUrl, deleteVideo, followVideo } from './api.js';
 import { announce, element, make, prefersStillness } from './dom.js';
 import { mosaicOf, tilesFor } from './mosaic.js';
+import { clearWords, offerWords } from './stage-words.js';
 import { factsOf, stateOf } from './words.js';
 
 /** @typedef {import('./api.js').Video} Video */
@@ -97,6 +98,7 @@ function place(made, { width, height }) {
   frame.replaceChildren(made.element);
   frame.style.aspectRatio = `${width} / ${height}`;
   frame.removeAttribute('role');
+  clearWords();
 }
 
 /** @param {Video} video */
@@ -150,6 +152,7 @@ async function play({ id, prompt }, signal) {
     video.addEventListener('loadeddata', () => video.classList.add('ready'));
     frame.append(video);
     Object.assign(download, { href: url, download: `${fileName(prompt)}.mp4`, hidden: false });
+    await offerWords(id, video, { signal, onTrouble: listeners.onTrouble });
   } catch (error) {
     listeners.onTrouble(error);
   }

@@ -42,6 +42,16 @@ export function stateOf({ status, progress, remaining_seconds: left, error }) {
   return `${progress} %${left === null ? '' : `, about ${duration(left)} left`}`;
 }
 
+/** @param {import('./api.js').Captions} captions */
+export function captionStateOf({ status, progress, remaining_seconds: left, error, cues, captioner, notices }) {
+  if (status === 'queued') return 'Waits for its turn to be captioned.';
+  if (status === 'failed') return sentence(error?.message ?? 'It failed.');
+  if (status === 'in_progress')
+    return `Captioning, ${progress} %${left === null ? '' : `, about ${duration(left)} left`}`;
+  const count = cues === null ? '' : cues === 1 ? '1 caption ' : `${cues} captions `;
+  return [`${count}by ${captioner}.`, ...notices.map(sentence)].join(' ');
+}
+
 /** @param {import('./api.js').Video} video */
 export function factsOf({ model, size, seconds, render }) {
   return [
