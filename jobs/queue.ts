@@ -290,7 +290,10 @@ export class Queue {
   }
 
   async #view(row: Row): Promise<Job> {
-    return viewOf(row, await row.getState());
+    const state = await row.getState();
+    // It may have ended since the row was read, which then knows neither when nor with what.
+    const isStale = (state === 'completed' || state === 'failed') && row.finishedOn === undefined;
+    return viewOf((isStale ? await this.#rows.getJob(row.id!) : undefined) ?? row, state);
   }
 }
 
