@@ -18,6 +18,7 @@ import { EmbeddedStore } from './embedded-store.ts';
 import type { JobResult, StoredJob } from './job-record.ts';
 import { embeddedPool, PatientPool } from './postgres-pool.ts';
 import { mendTimes } from './queue-clock.ts';
+import { freeJobsOfKilled } from './queue-killed.ts';
 import { type JobTraces, jobTraces } from './queue-telemetry.ts';
 import type { Settings } from './settings.ts';
 
@@ -133,9 +134,15 @@ export class QueueStore {
     return worker;
   }
 
-  /** Takes back times that a clock wrote that was ahead. Redis has a clock of its own. */
-  async mendTimes(): Promise<void> {
-    if (this.#connection instanceof PatientPool) await mendTimes(this.#connection, QUEUE);
+  /**
+   * What BullMQ leaves to time, done at once where it is certain: takes back times that a clock wrote that was ahead, frees the
+   * jobs of workers that were killed here. In Redis times are its own, and killed workers are found when their locks run out.
+   * @param mostLost how many workers a job may lose before it fails
+   */
+  async tidy(mostLost: number): Promise<void> {
+    if (!(this.#connection instanceof PatientPool)) return;
+    await mendTimes(this.#connection, QUEUE);
+    await freeJobsOfKilled(this.#connection, QUEUE, mostLost);
   }
 
   async close(): Promise<void> {

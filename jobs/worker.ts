@@ -16,6 +16,7 @@ import {
 } from './job-record.ts';
 import { batchCounts } from './queue-batch.ts';
 import { FARTHEST_MS } from './queue-clock.ts';
+import { workerName } from './queue-killed.ts';
 import { QueueStore, type Row, type Rows } from './queue-store.ts';
 import { viewOf } from './queue-view.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -70,7 +71,6 @@ export class Worker {
   readonly #idle: Studio[] = [];
   readonly #running = new Map<string, AbortController>();
   readonly #summary = { done: 0, failed: 0, cancelled: 0, returned: 0, lost: 0 };
-  readonly #mending: NodeJS.Timeout;
   #isStopping = false;
   #logging: Promise<void> = Promise.resolve();
   #end: (summary: WorkerSummary) => void = () => undefined;
@@ -87,9 +87,8 @@ export class Worker {
       lockDuration: lockMs,
       stalledInterval: Math.ceil(lockMs / 3),
       maxStalledCount: MOST_WORKERS_LOST,
-      name: `${hostname()}-${process.pid}`,
+      name: workerName,
     });
-    this.#mending = setInterval(() => void this.#mendTimes(), lockMs / 3);
     this.#bull.on('error', ({ message }) => this.#tell({ kind: 'trouble', why: message }));
     this.#bull.on('lockRenewalFailed', (ids: string[]) =>
       ids.forEach((id) => this.#running.get(id)?.abort(stops.lost)),
@@ -107,7 +106,7 @@ export class Worker {
     }
     const store = await QueueStore.open(settings);
     const worker = new Worker(options, settings, store, await store.rows());
-    void worker.#mendTimes();
+    void worker.#tidy(lockMs / 3);
     worker.#bull.run().catch((error: unknown) => worker.#tell({ kind: 'trouble', why: String(error) }));
     if (options.until !== undefined) void worker.#endWhenDrained();
     return worker;
@@ -117,7 +116,6 @@ export class Worker {
   async stop(): Promise<WorkerSummary> {
     if (!this.#isStopping) {
       this.#isStopping = true;
-      clearInterval(this.#mending);
       for (const stopper of this.#running.values()) stopper.abort(stops.ending);
       await this.#bull.close();
       for (const studio of this.#idle) await studio.close();
@@ -216,8 +214,13 @@ export class Worker {
     }
   }
 
-  #mendTimes(): Promise<void> {
-    return this.#store.mendTimes().catch((error: unknown) => this.#tell({ kind: 'trouble', why: String(error) }));
+  async #tidy(everyMs: number): Promise<void> {
+    while (!this.#isStopping) {
+      await this.#store.tidy(MOST_WORKERS_LOST).catch((error: unknown) => {
+        if (!this.#isStopping) this.#tell({ kind: 'trouble', why: String(error) });
+      });
+      await sleep(everyMs, undefined, { ref: false });
+    }
   }
 
   #tell(event: WorkerEvent): void {

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { EmbeddedStore } from '../../jobs/embedded-store.ts';
 import { embeddedPool } from '../../jobs/postgres-pool.ts';
 import { Queue } from '../../jobs/queue.ts';
+import { workerName } from '../../jobs/queue-killed.ts';
 import { Worker } from '../../jobs/worker.ts';
 import { scratch, settingsIn } from './scratch.ts';
 import { hostsOf } from './processes.ts';
@@ -31,32 +32,29 @@ it('gives running jobs time to be spoken for, however long there was no host', {
   await queue.close();
 });
 
-it(
-  'finds lost jobs, and those whose turn it is, after a clock that was ahead was set back',
-  { timeout: 300_000 },
-  async () => {
-    const folder = await scratch();
-    const settings = settingsIn(folder);
-    await writeTinyModel(join(folder, 'models', 'tiny'));
-    const queue = await Queue.open(settings);
-    const submit = async (name: string): Promise<string> =>
-      (await queue.submit({ prompt: 'a cat', model: 'tiny', output: join(folder, name) })).job.id;
-    const [lost, delayed] = [await submit('lost.mp4'), await submit('delayed.mp4')];
-    const store = await EmbeddedStore.open(join(settings.dataFolder, 'queue'));
-    const pool = embeddedPool(store);
-    const ahead = Date.now() + 3_600_000;
-    await pool.query(`INSERT INTO bullmq.meta (queue, field, value) VALUES ('tessera', 'stalled-check', $1::text)`, [
-      ahead,
-    ]);
-    const locked = `state = 'active', lock_token = 'gone', locked_until_ms = $1`;
-    await pool.query(`UPDATE bullmq.job SET ${locked} WHERE id = $2`, [Date.now() + 1000, lost]);
-    await pool.query(`UPDATE bullmq.job SET state = 'delayed', process_at_ms = $1 WHERE id = $2`, [ahead, delayed]);
-    await (
-      await Worker.start({ settings, until: 'drained', lockMs: 1000 })
-    ).ended;
-    expect([await queue.need(lost), await queue.need(delayed)]).toMatchObject([{ state: 'done' }, { state: 'done' }]);
-    await pool.end();
-    await store.close();
-    await queue.close();
-  },
-);
+it('finds lost jobs after a clock jumped back, and those of killed workers at once', { timeout: 300_000 }, async () => {
+  const folder = await scratch();
+  const settings = settingsIn(folder);
+  await writeTinyModel(join(folder, 'models', 'tiny'));
+  const queue = await Queue.open(settings);
+  const submit = async (name: string): Promise<string> =>
+    (await queue.submit({ prompt: 'a cat', model: 'tiny', output: join(folder, name) })).job.id;
+  const [lost, delayed, killed] = [await submit('1.mp4'), await submit('2.mp4'), await submit('3.mp4')];
+  const store = await EmbeddedStore.open(join(settings.dataFolder, 'queue'));
+  const pool = embeddedPool(store);
+  const set = (id: string, row: string, ...values: readonly unknown[]) =>
+    pool.query(`UPDATE bullmq.job SET ${row} WHERE id = $1`, [id, ...values]);
+  const [soon, ahead] = [Date.now() + 1000, Date.now() + 3_600_000];
+  const look = `INSERT INTO bullmq.meta (queue, field, value) VALUES ('tessera', 'stalled-check', $1::text)`;
+  await pool.query(look, [ahead]);
+  const active = `state = 'active', lock_token = 'gone', locked_until_ms = $2, processed_by = $3`;
+  await set(lost, active, soon, 'elsewhere-1');
+  await set(killed, active, Date.now() + 500_000, workerName.replace(/\d+$/, '999999999'));
+  await set(delayed, `state = 'delayed', process_at_ms = $2`, ahead);
+  const worker = await Worker.start({ settings, until: 'drained', lockMs: 1000 });
+  expect(await worker.ended).toMatchObject({ done: 3 });
+  for (const id of [lost, delayed, killed]) expect((await queue.need(id)).state).toBe('done');
+  await pool.end();
+  await store.close();
+  await queue.close();
+});
