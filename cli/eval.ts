@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { InvalidRequestError } from '../jobs/errors.ts';
 import { findModel } from '../jobs/model-names.ts';
 import { readSettings } from '../jobs/settings.ts';
+import type { Share } from '../training/scores/summary.ts';
 import type { AutoencoderEvaluation, Evaluation, EvaluationRequest } from '../training/evaluate.ts';
 import { table } from './format.ts';
 import { interruptible } from './interrupt.ts';
@@ -15,7 +16,9 @@ give the same scores.
 Examples:
   $ tessera eval
   $ tessera eval --prompts 20 --sheet clips.png
-  $ tessera eval --model ./my-nano --stage wide --json`;
+  $ tessera eval --model ./my-nano --stage wide --json
+  $ tessera eval --captioner 200
+  $ tessera eval --retrieval 500`;
 
 type ClipSize = EvaluationRequest['size'];
 
@@ -29,6 +32,8 @@ interface Options {
   readonly guidance?: string;
   readonly fast?: boolean;
   readonly sheet?: string;
+  readonly captioner?: string;
+  readonly retrieval?: string;
   readonly json?: boolean;
 }
 
@@ -44,6 +49,8 @@ export function evalCommand(): Command {
     .option('--guidance <n>', "in place of the model's own")
     .option('--fast', 'skip steps that can be foretold')
     .option('--sheet <file>', 'PNG to write with the first clips')
+    .option('--captioner <n>', "score the model's captioner on so many unseen clips instead")
+    .option('--retrieval <n>', "score the model's towers instead: whether captions find their own among so many clips")
     .option('--json', 'print the scores as JSON')
     .addHelpText('after', examples)
     .action(run);
@@ -51,6 +58,8 @@ export function evalCommand(): Command {
 
 async function run(options: Options): Promise<void> {
   const { folder } = await findModel(options.model, readSettings());
+  if (options.captioner !== undefined) return scoreCaptioner(folder, options.captioner, options.json);
+  if (options.retrieval !== undefined) return scoreRetrieval(folder, options.retrieval, options.json);
   const { evaluateAutoencoder, evaluateClips } = await import('../training/evaluate.ts');
   const request = await parse(folder, options);
   const psnrClips = whole('clips', options.clips);
@@ -60,6 +69,30 @@ async function run(options: Options): Promise<void> {
   }));
   console.log(options.json === true ? JSON.stringify({ model: folder, ...result }) : report(result));
 }
+
+async function scoreCaptioner(model: string, count: string, json = false): Promise<void> {
+  const clips = whole('captioner', count);
+  const { evaluateCaptioner } = await import('../training/evaluate-captioner.ts');
+  const scores = await interruptible((signal) => evaluateCaptioner(model, { clips, signal, onProgress: tell }));
+  if (json) return console.log(JSON.stringify({ model, ...scores }));
+  const { noun, motion, place, noSecond, answers, byKind } = scores;
+  const rows = { noun, motion, place, 'no second actor': noSecond, answers, ...prefixed('  ', byKind) };
+  console.log(table([['score', 'value', ''], ...Object.entries(rows).map(([name, one]) => shareRow(name, one))]));
+}
+
+async function scoreRetrieval(model: string, count: string, json = false): Promise<void> {
+  const clips = whole('retrieval', count);
+  const { evaluateRetrieval } = await import('../training/evaluate-retrieval.ts');
+  const scores = await interruptible((signal) => evaluateRetrieval(model, { clips, signal, onProgress: tell }));
+  if (json) return console.log(JSON.stringify({ model, ...scores }));
+  const rows = [shareRow('recall@1', scores.recall1), shareRow('recall@10', scores.recall10)];
+  console.log(table([['score', 'value', ''], ...rows]));
+}
+
+const prefixed = <T>(prefix: string, record: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [prefix + name, value]));
+
+const shareRow = (name: string, { right, of, percent }: Share): string[] => [name, `${percent.toFixed(1)} %`, `${right} of ${of}`]; // prettier-ignore
 
 async function parse(model: string, options: Options): Promise<EvaluationRequest> {
   const { samplingDefaults } = await import('../training/evaluate.ts');

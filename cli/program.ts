@@ -1,6 +1,7 @@
 // The commands and what they share: help, version, exit codes.
 import { Command } from 'commander';
 import { packageVersion } from '../jobs/package-folder.ts';
+import { askCommand } from './ask.ts';
 import { batchCommand } from './batch.ts';
 import { captionCommand } from './caption.ts';
 import { doctorCommand } from './doctor.ts';
@@ -26,6 +27,7 @@ export function createProgram(): Command {
   const commands = [
     generateCommand(),
     captionCommand(),
+    askCommand(),
     batchCommand(),
     watchCommand(),
     serveCommand(),

@@ -7,7 +7,8 @@ import { seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
 
 const examples = `
-A run goes on where it was stopped. Order: vae and clip, then dit, which reads both from the model folder. The run's folder
+A run goes on where it was stopped. Order: vae and clip, then dit, which reads both from the model folder,
+and captioner, which reads clip's tower; its stages follow each other, each in a run of its own. The run's folder
 holds checkpoint.safetensors, log.jsonl (loss, samples and GFLOP per second, CPU share, scores) and samples/*.png.
 
 Examples:
@@ -15,6 +16,9 @@ Examples:
   $ tessera train vae --stage clips --steps 20000
   $ tessera train vae --stage decoder --run .tessera/runs/decoder --steps 10000
   $ tessera train clip --steps 3000
+  $ tessera train captioner --stage words --steps 3000
+  $ tessera train captioner --stage projection --steps 1000
+  $ tessera train captioner --stage both --steps 12000
   $ tessera train dit --stage gate --steps 2000 --decay 0
   $ tessera train dit --stage wide --steps 40000
   $ tessera generate "a cat jumps" --model .tessera/nano`;
@@ -23,9 +27,14 @@ const parts: Readonly<Record<TrainedPart, string>> = {
   vae: 'the autoencoder, from clips of the world',
   clip: 'the text and picture towers, from captions and pictures',
   dit: 'the video transformer, from captions and latents',
+  captioner: 'the captioner, a LLaVA, from captions and questions',
 };
 
-const stages = { vae: 'pictures, clips, refine, decoder', dit: 'gate, pictures, stills, clips, wide' };
+const stages = {
+  vae: 'pictures, clips, refine, decoder',
+  dit: 'gate, pictures, stills, clips, wide',
+  captioner: 'words, projection, both (default), whole',
+};
 
 interface Options {
   readonly steps: string;
@@ -45,7 +54,10 @@ export function trainCommand(): Command {
     const command = new Command(part)
       .description(`train ${what}`)
       .requiredOption('--steps <n>', 'updates in all, those of earlier sessions included')
-      .option('--run <folder>', `folder of the run (default .tessera/runs/${part})`)
+      .option(
+        '--run <folder>',
+        `folder of the run (default .tessera/runs/${part}${part === 'captioner' ? '-<stage>' : ''})`,
+      )
       .option('--model <folder>', 'model folder to write the part to (default .tessera/nano)')
       .option('--from <folder>', 'model folder whose part a fresh run starts from')
       .option('--learning-rate <x>', "the optimiser's, after the warm-up")
@@ -54,7 +66,7 @@ export function trainCommand(): Command {
       .option('--json', 'print the result as JSON')
       .addHelpText('after', examples);
     if (part !== 'clip')
-      command.option('--stage <name>', `how far the curriculum is: ${stages[part as 'vae' | 'dit']}`);
+      command.option('--stage <name>', `how far the curriculum is: ${stages[part as keyof typeof stages]}`);
     train.addCommand(command.action((options: Options) => run(part as TrainedPart, options)));
   }
   return train;
@@ -78,7 +90,7 @@ function parse(part: TrainedPart, options: Options): TrainRequest {
   return {
     part,
     steps: number('steps', options.steps, (n) => Number.isInteger(n) && n > 0, 'a whole number above 0'),
-    run: options.run ?? join('.tessera', 'runs', part),
+    run: options.run ?? join('.tessera', 'runs', part === 'captioner' ? `${part}-${stage ?? 'both'}` : part),
     model: options.model ?? join('.tessera', 'nano'),
     ...(options.from !== undefined && { from: options.from }),
     ...(learningRate !== undefined && {

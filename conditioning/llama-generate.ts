@@ -20,6 +20,8 @@ export interface LlamaSource {
   readonly slots: number;
   /** Prompt tokens run at once. */
   readonly chunk?: number;
+  /** The token in whose places pictures stand; left out, prompts are words alone. */
+  readonly pictureId?: number;
 }
 
 export interface WriteOptions {
@@ -28,6 +30,8 @@ export interface WriteOptions {
   readonly choose?: TokenChoice;
   /** Tokens that end the text (the last one is returned too). Default: those of the configuration. */
   readonly eosIds?: readonly number[];
+  /** What stands in the prompt's picture tokens, in their order: [count,D]. */
+  readonly pictures?: Float32Array;
   /** Looked at between tokens. */
   readonly signal?: AbortSignal;
   readonly onToken?: (id: number) => void;
@@ -51,10 +55,11 @@ export async function openLlama(engine: Engine, source: LlamaSource): Promise<Ll
   const chunk = Math.min(source.chunk ?? 64, slots);
   const prefill = await openStep(engine, source, chunk);
   const decode = await openStep(engine, source, 1);
-  const step = async (ids: readonly number[], position: number, caches: Caches): Promise<Step> => {
+  const step: Writing['step'] = async (ids, position, { caches, pictures }) => {
     const [session, width] = ids.length === 1 ? [decode, 1] : [prefill, chunk];
+    const shown = source.pictureId === undefined ? {} : pictureFeeds(source, ids, width, pictures);
     const results = await session.run(
-      { ...stepFeeds(source.config, { ids, position, width, slots }), ...caches },
+      { ...stepFeeds(source.config, { ids, position, width, slots }), ...shown, ...caches },
       { keep: Object.keys(caches).map((name) => `next.${name}`) },
     );
     engine.drop(keptOf(caches));
@@ -70,14 +75,21 @@ export async function openLlama(engine: Engine, source: LlamaSource): Promise<Ll
   };
 }
 
-function openStep(engine: Engine, { config, weights, slots }: LlamaSource, tokens: number): Promise<Session> {
-  const outputs = llamaStep(parameterScope().parameters, config, { tokens, slots });
+function openStep(engine: Engine, source: LlamaSource, tokens: number): Promise<Session> {
+  const { config, weights, slots, pictureId } = source;
+  const shape = { tokens, slots, pictures: pictureId !== undefined };
+  const outputs = llamaStep(parameterScope().parameters, config, shape);
   return engine.open(compile({ outputs, weights }));
 }
 
 interface Writing extends WriteOptions {
   readonly chunk: number;
-  readonly step: (ids: readonly number[], position: number, caches: Caches) => Promise<Step>;
+  readonly step: (ids: readonly number[], position: number, past: Past) => Promise<Step>;
+}
+interface Past {
+  readonly caches: Caches;
+  /** Rows of the pictures that were not read yet. */
+  readonly pictures: Float32Array;
 }
 
 async function write(engine: Engine, source: LlamaSource, prompt: readonly number[], w: Writing): Promise<number[]> {
@@ -86,13 +98,16 @@ async function write(engine: Engine, source: LlamaSource, prompt: readonly numbe
   const written: number[] = [];
   let caches = emptyCaches(source);
   let pending = prompt;
+  let pictures = w.pictures ?? new Float32Array(0);
   let position = 0;
   try {
     while (written.length < maxNewTokens) {
       w.signal?.throwIfAborted();
       const ids = pending.slice(0, w.chunk);
-      const { logits, caches: next } = await w.step(ids, position, caches);
+      const { logits, caches: next } = await w.step(ids, position, { caches, pictures });
       caches = next;
+      const shown = ids.filter((id) => id === source.pictureId).length;
+      pictures = pictures.subarray(shown * source.config.hiddenSize);
       position += ids.length;
       pending = pending.slice(ids.length);
       if (pending.length > 0) continue; // still reading the prompt
@@ -135,6 +150,25 @@ interface StepTokens {
   /** Tokens that the graph takes; ids are padded up to it. */
   readonly width: number;
   readonly slots: number;
+}
+
+/** Rows for the picture tokens among the ids; none come after the prompt, where the next word alone is wanted. */
+function pictureFeeds(
+  { config, pictureId }: LlamaSource,
+  ids: readonly number[],
+  width: number,
+  pictures: Float32Array,
+): Record<string, Tensor> {
+  const size = config.hiddenSize;
+  const [rows, shown] = [new Float32Array(width * size), new Float32Array(width)];
+  let next = 0;
+  ids.forEach((id, token) => {
+    if (id !== pictureId || next + size > pictures.length) return;
+    rows.set(pictures.subarray(next, next + size), token * size);
+    shown[token] = 1;
+    next += size;
+  });
+  return { pictures: tensor(rows, [1, width, size]), shown: tensor(shown, [1, width, 1]) };
 }
 
 /** The inputs of a step graph, but for the caches (see llamaStep). */

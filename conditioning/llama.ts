@@ -41,14 +41,21 @@ export function llamaLogits(
   config: LlamaConfig,
   inputIds: Node,
 ): { hiddenStates: readonly Node[]; logits: Node } {
-  const length = inputIds.shape[1]!;
+  const hiddenStates = llamaStates(p, config, llamaEmbeddings(p, config, inputIds));
+  return { hiddenStates, logits: llamaHead(p, config, hiddenStates.at(-1)!) };
+}
+
+/** What stands for each token at the decoder's entrance: [B,N] -> [B,N,D]. */
+export function llamaEmbeddings(p: Parameters, config: LlamaConfig, inputIds: Node): Node {
+  return gather(embeddingTable(p, config), inputIds);
+}
+
+/** Hidden states before each layer and after the last norm, of whole sequences of embeddings [B,N,D], words' or others'. */
+export function llamaStates(p: Parameters, config: LlamaConfig, embedded: Node): readonly Node[] {
+  const length = embedded.shape[1]!;
   const { cos, sin } = rotationTables(config, 0, length);
   const rotation = { cos: constant(cos), sin: constant(sin) };
-  const hiddenStates = decoder(p, config, { inputIds, rotation, bias: causalBias(length) }, (_, keys, values) => ({
-    keys,
-    values,
-  }));
-  return { hiddenStates, logits: head(p, config, hiddenStates.at(-1)!) };
+  return decoder(p, config, { embedded, rotation, bias: causalBias(length) }, (_, keys, values) => ({ keys, values }));
 }
 
 /** The names of one layer's caches as inputs. As outputs, after the step, they are called `next.` and the same. */
@@ -60,12 +67,13 @@ export const cacheNames = (layer: number) => ({ keys: `keys.${layer}`, values: `
  *   slots [slots,tokens], one 1 per new token at its place in the cache (padding has none) ·
  *   bias [1,1,tokens,slots], 0 where the token may look · selected [1,tokens], 1 at the token whose logits are wanted ·
  *   keys.i, values.i [1,kvHeads,slots,headDim].
+ * and with `pictures`: pictures [1,tokens,D], and shown [1,tokens,1], 1 where these rows stand in place of the words'.
  * @returns outputs: `logits` [1,vocabulary] and the caches with the new tokens in their places, `next.keys.0`, …
  */
 export function llamaStep(
   p: Parameters,
   config: LlamaConfig,
-  { tokens, slots }: { tokens: number; slots: number },
+  { tokens, slots, pictures = false }: { tokens: number; slots: number; pictures?: boolean },
 ): Record<string, Node> {
   const places = input('slots', [slots, tokens]);
   const untouched = sub(1, sum(places, [1], { keepDims: true })); // [slots,1]
@@ -82,23 +90,31 @@ export function llamaStep(
     cos: input('cos', [tokens, config.headDim / 2]),
     sin: input('sin', [tokens, config.headDim / 2]),
   };
-  const inputIds = input('input_ids', [1, tokens], 'int32');
+  const words = llamaEmbeddings(p, config, input('input_ids', [1, tokens], 'int32'));
+  const embedded = pictures ? withPictures(words) : words;
   const bias = input('bias', [1, 1, tokens, slots]);
-  const states = decoder(p, config, { inputIds, rotation, bias }, remember).at(-1)!; // [1,tokens,D]
+  const states = decoder(p, config, { embedded, rotation, bias }, remember).at(-1)!; // [1,tokens,D]
   const last = matmul(input('selected', [1, tokens]), states); // [1,1,D]
-  outputs['logits'] = reshape(head(p, config, last), [1, config.vocabularySize]);
+  outputs['logits'] = reshape(llamaHead(p, config, last), [1, config.vocabularySize]);
   return outputs;
 }
 
+function withPictures(words: Node): Node {
+  const [, tokens] = words.shape as [number, number, number];
+  const shown = input('shown', [1, tokens, 1]);
+  return add(mul(words, sub(1, shown)), mul(input('pictures', words.shape), shown));
+}
+
 interface DecoderInputs {
-  readonly inputIds: Node;
+  /** [B,N,D] */
+  readonly embedded: Node;
   readonly rotation: Rotation;
   readonly bias: Node;
 }
 
 function decoder(p: Parameters, config: LlamaConfig, inputs: DecoderInputs, remember: Remember): readonly Node[] {
   const model = p.at('model');
-  const hiddenStates = [gather(embeddingTable(p, config), inputs.inputIds)]; // [B,N,D]
+  const hiddenStates = [inputs.embedded]; // [B,N,D]
   for (let layer = 0; layer < config.layers; layer++) {
     const block = model.at(`layers.${layer}`);
     const x = hiddenStates.at(-1)!;
@@ -169,7 +185,8 @@ function mlp(p: Parameters, config: LlamaConfig, x: Node): Node {
   return project('down_proj', mul(gate, project('up_proj', x, config.intermediateSize)), config.hiddenSize);
 }
 
-function head(p: Parameters, config: LlamaConfig, states: Node): Node {
+/** Logits [B,N,vocabulary] of normed states [B,N,D]. */
+export function llamaHead(p: Parameters, config: LlamaConfig, states: Node): Node {
   const { vocabularySize, hiddenSize } = config;
   const weight = config.tiedEmbeddings
     ? embeddingTable(p, config)

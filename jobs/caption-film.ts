@@ -111,7 +111,10 @@ function moments(film: Film, run: FilmRun, onDamage: (why: string) => void): Asy
   if (film.info === undefined) return still(film, longestSide);
   const last = saved.moments.at(-1);
   const { info, durationSeconds } = film;
-  const { every = request.count === undefined ? 1 : durationSeconds / request.count, shots = false } = request;
+  const {
+    every = request.count === undefined ? (captioner.everySeconds ?? 1) : durationSeconds / request.count,
+    shots = false,
+  } = request;
   const samples = sampleVideo(tools, info, {
     everySeconds: every,
     cutScore: shots ? CUT_SCORE : undefined,

@@ -47,7 +47,7 @@ export const captionSchema = z.strictObject({
     .describe('videos, pictures, folders, or patterns such as "films/**/*.mp4"'),
   captioner: text(4096)
     .optional()
-    .describe('auto, detector, hf:<model> or openai:<address> (default auto: the best that is there)'),
+    .describe('auto, detector, nano, hf:<model> or openai:<address> (default auto: the best that is there)'),
   model: text(500).optional().describe('for openai: the name of its model (default: the first that it lists)'),
   every: duration.optional().describe('look at one picture in so much time: 1s, 500ms, 2m (default 1s)'),
   count: whole(1, 100_000).optional().describe('look at so many pictures of each video'),

@@ -8,7 +8,7 @@ import type { ParsedCaptionRequest } from './caption-request.ts';
 import type { Settings } from './settings.ts';
 
 export interface CaptionerName {
-  readonly kind: 'detector' | 'hf' | 'openai';
+  readonly kind: 'detector' | 'nano' | 'hf' | 'openai';
   /** A model's name or folder, an endpoint's address. */
   readonly what: string;
 }
@@ -16,10 +16,11 @@ export interface CaptionerName {
 /** @throws InvalidRequestError for what names none */
 export function parseCaptionerName(name: string): CaptionerName {
   if (name === 'detector') return { kind: 'detector', what: '' };
+  if (/^nano(:|$)/.test(name)) return { kind: 'nano', what: name.slice(5) || 'nano' };
   const [, kind, what] = /^(hf|openai):(.+)$/s.exec(name) ?? [];
   if (kind !== undefined) return { kind: kind as 'hf' | 'openai', what: what! };
   throw new InvalidRequestError(
-    `There is no captioner ${name}. Use auto, detector, hf:<model> such as hf:HuggingFaceTB/SmolVLM-256M-Instruct, or openai:<address> such as openai:http://127.0.0.1:11434/v1.`,
+    `There is no captioner ${name}. Use auto, detector, nano, hf:<model> such as hf:HuggingFaceTB/SmolVLM-256M-Instruct, or openai:<address> such as openai:http://127.0.0.1:11434/v1.`,
   );
 }
 

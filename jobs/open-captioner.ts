@@ -1,12 +1,18 @@
 // Opens the captioner and the listener that a request means. A new captioner is named here and in captioner-names.ts.
-import type { Captioner } from '../understanding/captioner.ts';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { childEngine } from '../graph/child-engine.ts';
+import { ModelFileError } from '../graph/errors.ts';
+import type { Captioner, Wish } from '../understanding/captioner.ts';
 import { openDetectorCaptioner } from '../understanding/detector-captioner.ts';
 import { openHfCaptioner } from '../understanding/hf-captioner.ts';
+import { openNanoCaptioner } from '../understanding/nano-captioner.ts';
 import { openEndpointCaptioner } from '../understanding/openai-captioner.ts';
 import { type Listener, openListener } from '../understanding/speech.ts';
 import type { Download, ModelSource } from '../understanding/transformers.ts';
 import type { ParsedCaptionRequest } from './caption-request.ts';
 import { bestCaptioner, parseCaptionerName, parseSpeechName } from './captioner-names.ts';
+import { findModel } from './model-names.ts';
 import type { Settings } from './settings.ts';
 
 type OnDownload = ((download: Download) => void) | undefined;
@@ -22,9 +28,26 @@ export async function openCaptioner(
   const asked = request.captioner ?? 'auto';
   const { kind, what } = parseCaptionerName(asked === 'auto' ? await bestCaptioner(settings) : asked);
   if (kind === 'detector') return openDetectorCaptioner(wish);
+  if (kind === 'nano') return openNano(what, settings, wish);
   if (kind === 'hf') return openHfCaptioner(what, wish, sourceOf(settings, onDownload));
   const key = settings.vision?.key;
   return openEndpointCaptioner({ url: what, model, key, concurrency, retries, timeoutSeconds: timeout }, wish);
+}
+
+/** The captioner of a model, in a process of its own. */
+async function openNano(model: string, settings: Settings, wish: Wish): Promise<Captioner> {
+  const { folder } = await findModel(model, settings);
+  const own = join(folder, 'captioner');
+  if (!(await stat(join(own, 'config.json')).then(() => true, () => false))) // prettier-ignore
+    throw new ModelFileError(`The model ${model} has no captioner (${own}). Train one by "tessera train captioner", or use another.`); // prettier-ignore
+  const engine = await childEngine(settings.threads === undefined ? {} : { threads: settings.threads });
+  try {
+    const captioner = await openNanoCaptioner(engine, own, wish);
+    return { ...captioner, close: () => captioner.close().finally(() => engine.close()) };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
 }
 
 /** @throws InvalidRequestError, ModelFileError, JobFailedError */

@@ -25,7 +25,8 @@ import type { Atlas } from './world/atlas.ts';
 import { renderScene } from './world/render.ts';
 import { sampleScene } from './world/scene.ts';
 
-async function writePart(
+/** One part: its weights in fp16 and its config. */
+export async function writePart(
   folder: string,
   file: string,
   tensors: Readonly<Record<string, Tensor>>,

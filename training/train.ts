@@ -1,4 +1,4 @@
-// `tessera train vae|clip|dit`: opens the run, builds the task, trains until done or stopped, exports into the model folder.
+// `tessera train vae|clip|dit|captioner`: opens the run, builds the task, trains until done or stopped, exports into the model folder.
 import { join } from 'node:path';
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
@@ -8,6 +8,7 @@ import { openComponent } from '../io/model-folder.ts';
 import type { SafetensorsFile } from '../io/safetensors.ts';
 import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import { autoencoderTask, decoderTask } from './autoencoder.ts';
+import type { CaptionerStage } from './captioner-recipe.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
 import { contrastiveTask } from './contrastive.ts';
 import { exportAutoencoder, exportInto, exportTowers, exportTransformer } from './export.ts';
@@ -22,6 +23,7 @@ import { openRunFolder } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { sampleClips } from './sampling.ts';
 import { writeSheet } from './sheet.ts';
+import { prepareCaptioner } from './train-captioner.ts';
 import { transformerTask, worldOf } from './transformer.ts';
 import type { TransformerRecipe, TransformerSources } from './transformer.ts';
 import { loadAtlas } from './world/atlas.ts';
@@ -31,7 +33,7 @@ import { randomOf } from './world/random.ts';
 import { sampleScene } from './world/scene.ts';
 import { STYLES } from './world/vocabulary.ts';
 
-export type TrainedPart = 'vae' | 'clip' | 'dit';
+export type TrainedPart = 'vae' | 'clip' | 'dit' | 'captioner';
 
 export interface TrainRequest {
   readonly part: TrainedPart;
@@ -44,8 +46,8 @@ export interface TrainRequest {
   /** Updates in all, those of earlier sessions included. */
   readonly steps: number;
   readonly learningRate?: number;
-  /** Of `vae` and `dit`: how far the curriculum is; the last stage if left out. */
-  readonly stage?: AutoencoderStage | TransformerStage;
+  /** Of `vae`, `dit` and `captioner`: how far the curriculum is; for the first two, the last stage if left out. */
+  readonly stage?: AutoencoderStage | TransformerStage | CaptionerStage;
   /** Part of the steps, at the end, over which the learning rate falls; 0 keeps it for a later stage. */
   readonly decayFraction?: number;
   /** Of the training step; all cores if left out. Two trainings side by side are faster with one thread each. */
@@ -58,6 +60,8 @@ interface Prepared {
   readonly task: TrainingTask;
   readonly learningRate: number;
   readonly exportTo: (model: string, state: AdamState) => Promise<void>;
+  /** Where a fresh run's weights come from, where that follows from the stage. */
+  readonly start?: readonly SafetensorsFile[];
 }
 
 /** A trained part's config and weights out of a model folder. */
@@ -68,13 +72,17 @@ export async function component(model: string, name: string) {
 }
 
 /** Muon costs the transformer, which learns from few tokens at a time, as much as the gradient itself. */
-const optimizers = { vae: 'muon', clip: 'muon', dit: 'adamw' } as const satisfies Record<TrainedPart, string>;
+const optimizers = { vae: 'muon', clip: 'muon', dit: 'adamw', captioner: 'adamw' } as const satisfies Record<
+  TrainedPart,
+  string
+>;
 
 /** The folders that hold a part's weights. */
 const foldersOf = {
   vae: ['vae'],
   clip: ['text_encoder', 'image_encoder'],
   dit: ['transformer'],
+  captioner: ['captioner'],
 } as const satisfies Record<TrainedPart, readonly string[]>;
 
 async function startingWeights(from: string, part: TrainedPart): Promise<SafetensorsFile[]> {
@@ -141,6 +149,7 @@ const keepsLatents = ({ stage }: TrainRequest): boolean => stage === 'decoder' |
 
 async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepared> {
   if (request.part === 'dit') return prepareTransformer(request, folder);
+  if (request.part === 'captioner') return prepareCaptioner(request.model, request.stage);
   const atlas: Atlas = await loadAtlas(STYLES);
   if (request.part === 'clip') {
     return { task: contrastiveTask(contrastiveRecipe, atlas), learningRate: 1e-3, exportTo: exportTowers };
@@ -169,10 +178,10 @@ async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepar
 /** Trains one part of nano, resuming what the run folder holds, and exports it. Aborting saves; nothing is lost but a step. */
 export async function trainPart(request: TrainRequest): Promise<{ readonly step: number; readonly finished: boolean }> {
   const folder = await openRunFolder(request.run);
-  const { task, learningRate, exportTo } = await prepare(request, folder);
+  const { task, learningRate, exportTo, start: own = [] } = await prepare(request, folder);
   const random = randomOf(1);
   const from = request.from ?? (keepsLatents(request) ? request.model : undefined);
-  const start = from === undefined ? [] : await startingWeights(from, request.part);
+  const start = from === undefined ? own : await startingWeights(from, request.part);
   const state = await folder.load(task.layout, () => random.next(), start);
   const options = {
     ...loopDefaults,

@@ -67,6 +67,8 @@ export interface Captioner {
   readonly longestSide: number;
   /** Samples within so many seconds make one moment; 0 for a moment each. */
   readonly momentSeconds: number;
+  /** How often it looks where nobody says; a second if left out. */
+  readonly everySeconds?: number;
   /** How many moments it takes at a time. More than 1 only where it remembers nothing. */
   readonly concurrency: number;
   /**

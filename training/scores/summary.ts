@@ -20,7 +20,8 @@ export interface Summary {
   readonly presence: number;
 }
 
-function share(verdicts: readonly boolean[]): Share {
+/** How many verdicts are right. */
+export function share(verdicts: readonly boolean[]): Share {
   const right = verdicts.filter((verdict) => verdict).length;
   return { right, of: verdicts.length, percent: verdicts.length === 0 ? NaN : (100 * right) / verdicts.length };
 }

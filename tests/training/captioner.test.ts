@@ -1,0 +1,106 @@
+// The captioner in small: what is learned of it in each stage, that its loss falls, and that it then says of a few scenes what it was
+// taught of them, through the files that it is written to.
+import { expect, test } from 'vitest';
+import { join } from 'node:path';
+import { parseLlavaConfig } from '../../conditioning/llava-config.ts';
+import { adamDefaults, flatLayout, initialState } from '../../graph/adamw.ts';
+import { localEngine } from '../../graph/engine.ts';
+import { openSafetensors } from '../../io/safetensors.ts';
+import { captionerJson, captionerTokenizer, captionerTokenizerFiles, maxAnswerLength, taught } from '../../training/captioner-recipe.ts'; // prettier-ignore
+import type { CaptionerRecipe } from '../../training/captioner-recipe.ts';
+import { exportCaptioner } from '../../training/captioner-files.ts';
+import { captionerLoss, captionerTask, freshCaptioner, learned } from '../../training/captioner.ts';
+import { promptIds, turnFeeds } from '../../training/captioner-words.ts';
+import { sceneSamples } from '../../training/evaluate-captioner.ts';
+import { loopDefaults, train, type TrainingTask } from '../../training/loop.ts';
+import { openRunFolder } from '../../training/run-folder.ts';
+import { scenePictures } from '../../training/captioner-pictures.ts';
+import { motionIn, nounsIn, placeIn } from '../../training/scores/said.ts';
+import { loadAtlas } from '../../training/world/atlas.ts';
+import { caption, describe } from '../../training/world/captions.ts';
+import { askAbout, CAPTION_PROMPTS, questionKinds } from '../../training/world/questions.ts';
+import { randomOf } from '../../training/world/random.ts';
+import { fullWorld, sampleScene } from '../../training/world/scene.ts';
+import { openLlavaFolder, openLlavaReader } from '../../understanding/llava-reader.ts';
+import { pixelsOf } from '../../understanding/pixels.ts';
+import { scratch } from '../jobs/scratch.ts';
+
+const small = { hidden_size: 48, intermediate_size: 96, num_hidden_layers: 2, num_attention_heads: 2 };
+const vision = { ...small, model_type: 'clip_vision_model', image_size: 32, patch_size: 8, projection_dim: 16 };
+const decoder = { ...small, model_type: 'llama', vocab_size: captionerTokenizerFiles().vocabularySize, tie_word_embeddings: true, eos_token_id: 3 }; // prettier-ignore
+const json = captionerJson(decoder, vision);
+const world = { ...fullWorld, nouns: ['cat', 'rocket', 'frog', 'sun'], styles: ['flat'] as const, twoActors: 0 };
+const recipe: CaptionerRecipe = {
+  json,
+  config: parseLlavaConfig(json),
+  world,
+  batch: 4,
+  captions: 0.5,
+  stage: 'whole',
+};
+const atlas = await loadAtlas(['flat'], world.nouns);
+const tokenizer = captionerTokenizer();
+
+test('every word of captions, questions and answers is in its vocabulary', () => {
+  const questions = Array.from({ length: 300 }, (_, i) => {
+    const scene = sampleScene(i, fullWorld);
+    return questionKinds.map((kind) => askAbout(scene, kind, i)).map((one) => `${one?.question ?? ''} ${one?.answer ?? ''}`); // prettier-ignore
+  });
+  const said = [...questions.flat(), ...Object.values(CAPTION_PROMPTS)].join(' ');
+  expect(tokenizer.unknownWords(`${said} user: assistant:`)).toEqual([]);
+});
+
+test('reads out of captions what they say', () => {
+  for (let seed = 0; seed < 400; seed++) {
+    const scene = sampleScene(seed, { ...fullWorld, twoActors: 0 });
+    const { text, hypernym } = describe(scene, seed, 'plain');
+    const [actor] = scene.actors;
+    const facts = { noun: actor!.noun, motion: actor!.motion, place: scene.place };
+    const read = { noun: hypernym ? actor!.noun : nounsIn(text)[0], motion: motionIn(text), place: placeIn(text) };
+    expect([text, read]).toEqual([text, facts]);
+  }
+});
+
+test.each(['words', 'projection', 'both', 'whole'] as const)(
+  'stage %s teaches its own parameters only',
+  async (stage) => {
+    const task = captionerTask({ ...recipe, stage }, atlas, freshCaptioner(recipe));
+    const names = task.layout.specs.map(({ name }) => name);
+    expect(names.every((name) => taught[stage].test(name))).toBe(true);
+    const { feeds } = await task.batch(0, 0);
+    const fed = captionerLoss({ ...recipe, stage }, 3).scope.specs().map(({ name }) => name).filter((name) => !names.includes(name)); // prettier-ignore
+    expect(fed.filter((name) => feeds[name] === undefined)).toEqual([]);
+  },
+);
+
+test('says of a few scenes what it was taught of them', { timeout: 600_000 }, async () => {
+  const folder = await scratch();
+  const scenes = [3, 4, 5, 6].map((seed) => sampleScene(seed, world));
+  const turns = scenes.map((scene, i) => ({ question: CAPTION_PROMPTS.plain, answer: caption(scene, i, 'plain').toLowerCase() })); // prettier-ignore
+  const before = promptIds(tokenizer, '').before.length;
+  const feeds = {
+    ...turnFeeds(tokenizer, turns, { length: maxAnswerLength, vocabulary: recipe.config.text.vocabularySize }),
+    pixels: pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, 32))),
+  };
+  const task: TrainingTask = {
+    layout: flatLayout(captionerLoss(recipe, before).scope.specs()),
+    lossOf: () => captionerLoss(recipe, before),
+    batch: () => Promise.resolve({ bucket: 'all', samples: 4, feeds }),
+  };
+  const random = randomOf(2);
+  const state = initialState(task.layout, () => random.next());
+  const losses: number[] = [];
+  const options = { ...loopDefaults, optimizer: 'adamw', steps: 160, warmupSteps: 10, adam: { ...adamDefaults, learningRate: 4e-3 }, threads: 1 } as const; // prettier-ignore
+  await train(task, await openRunFolder(join(folder, 'run')), options, { state, onProgress: ({ loss }) => losses.push(loss) }); // prettier-ignore
+  expect(losses.at(-1)).toBeLessThan(losses[0]! / 20);
+  await exportCaptioner(folder, recipe, learned(freshCaptioner(recipe), state));
+  const names = [...(await openSafetensors(join(folder, 'captioner', 'model.safetensors'))).tensors.keys()];
+  expect(names).toContain('language_model.model.layers.1.self_attn.q_proj.weight');
+  expect(names).toContain('multi_modal_projector.linear_1.weight');
+  const engine = localEngine({ threads: 1 });
+  const reader = await openLlavaReader(engine, await openLlavaFolder(join(folder, 'captioner')));
+  const said: string[] = [];
+  for (const scene of scenes) said.push(await reader.answer({ samples: sceneSamples(scene, atlas, 32) }, CAPTION_PROMPTS.plain)); // prettier-ignore
+  await engine.close();
+  expect(said.map((text) => text.toLowerCase())).toEqual(turns.map(({ answer }) => answer));
+});

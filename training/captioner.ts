@@ -1,0 +1,118 @@
+// Trains nano's captioner, a LLaVA (Liu et al. 2023, section 4.2), on captions of the world and on questions whose answers the
+// world knows. LLaVA begins with a decoder that can talk; ours learns to first, from words alone. Then the projection learns alone,
+// then both; last, if wished, the tower too.
+import { llavaFeatures, llavaLogits, llavaProjection, nextWordLoss, picturesInLine } from '../conditioning/llava.ts';
+import { tokensOfPicture } from '../conditioning/llava-config.ts';
+import { flatLayout, initialState, views } from '../graph/adamw.ts';
+import type { AdamState } from '../graph/adamw.ts';
+import { input } from '../graph/build.ts';
+import { compile } from '../graph/compile.ts';
+import type { Node } from '../graph/node.ts';
+import { type ParameterScope, parameterScope, type ParameterSpec } from '../graph/parameters.ts';
+import { openRuntimeSession } from '../graph/session.ts';
+import type { RuntimeSession } from '../graph/session.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { pixelsOf } from '../understanding/pixels.ts';
+import { scenePictures } from './captioner-pictures.ts';
+import { captionerTokenizer, maxAnswerLength, taught } from './captioner-recipe.ts';
+import type { CaptionerRecipe } from './captioner-recipe.ts';
+import { drawTurn, promptIds, turnFeeds } from './captioner-words.ts';
+import type { TrainingTask } from './loop.ts';
+import type { Atlas } from './world/atlas.ts';
+import { randomOf } from './world/random.ts';
+import { sampleScene } from './world/scene.ts';
+
+/** Pictures of a clip: the whole and the four in one. */
+export const PICTURES = 2;
+
+/** The loss over a batch of texts; inputs before, words, targets, and features or pixels where the stage has pictures. */
+export function captionerLoss({ config, batch, stage }: CaptionerRecipe, beforeLength: number) {
+  const scope = parameterScope();
+  const p = scope.parameters;
+  const { imageSize, channels, hiddenSize } = config.vision;
+  const count = batch * PICTURES;
+  const features = (): Node =>
+    stage === 'whole'
+      ? llavaFeatures(p, config, input('pixels', [count, channels, imageSize, imageSize]))
+      : input('features', [count, tokensOfPicture(config), hiddenSize]);
+  const pictures = stage === 'words' ? undefined : picturesInLine(llavaProjection(p, config, features()), batch);
+  const logits = llavaLogits(p, config, {
+    before: input('before', [batch, beforeLength], 'int32'),
+    pictures,
+    words: input('words', [batch, maxAnswerLength], 'int32'),
+  });
+  const targets = input('targets', [batch, maxAnswerLength, config.text.vocabularySize]);
+  return { scope, graph: { loss: nextWordLoss(logits, targets), parts: {} } };
+}
+
+/** All parameters that are used, of every part. */
+export function captionerParameters(recipe: CaptionerRecipe): readonly ParameterSpec[] {
+  return captionerLoss({ ...recipe, stage: 'whole', batch: 1 }, 1).scope.specs();
+}
+
+/** Values for all parameters, as they are before any training. */
+export function freshCaptioner(recipe: CaptionerRecipe): Record<string, Tensor> {
+  const layout = flatLayout(captionerParameters(recipe));
+  const random = randomOf(11);
+  return views(layout, initialState(layout, () => random.next()).parameters);
+}
+
+/** A list of parameters of which only some are learned; the others are fed. */
+function learning(scope: ParameterScope, which: RegExp): ParameterScope {
+  const specs = () => scope.specs().filter(({ name }) => which.test(name));
+  return { parameters: scope.parameters, node: (name) => scope.node(name), specs };
+}
+
+/**
+ * The task of one stage.
+ * @param frozen values of the parameters that the stage does not teach
+ */
+export function captionerTask(
+  recipe: CaptionerRecipe,
+  atlas: Atlas,
+  frozen: Readonly<Record<string, Tensor>>,
+  inspect?: TrainingTask['inspect'],
+): TrainingTask {
+  const { config, batch, stage, world } = recipe;
+  const tokenizer = captionerTokenizer();
+  const beforeLength = promptIds(tokenizer, '').before.length;
+  const which = taught[stage];
+  const lossOf = () => {
+    const { scope, graph } = captionerLoss(recipe, beforeLength);
+    return { scope: learning(scope, which), graph };
+  };
+  const used = captionerLoss(recipe, beforeLength).scope.specs();
+  const fed = Object.fromEntries(used.filter(({ name }) => !which.test(name)).map(({ name }) => [name, frozen[name]!]));
+  let eye: Promise<RuntimeSession> | undefined;
+  const openEye = (): Promise<RuntimeSession> => {
+    const { channels, imageSize } = config.vision;
+    const pixels = input('pixels', [batch * PICTURES, channels, imageSize, imageSize]);
+    const features = llavaFeatures(parameterScope().parameters, config, pixels);
+    return openRuntimeSession(compile({ outputs: { features }, weights: (name) => frozen[name] }));
+  };
+  return {
+    layout: flatLayout(lossOf().scope.specs()),
+    lossOf,
+    batch: async (step, index) => {
+      const random = randomOf(step * 64 + index, 13);
+      const scenes = Array.from({ length: batch }, () =>
+        sampleScene(random.int(2 ** 31), { ...world, holdOut: 'train' }),
+      );
+      const turns = scenes.map((scene) => drawTurn(scene, recipe.captions, random));
+      const words = turnFeeds(tokenizer, turns, { length: maxAnswerLength, vocabulary: config.text.vocabularySize });
+      const feeds = { ...fed, ...words };
+      if (stage === 'words') return { bucket: stage, samples: batch, feeds };
+      const pixels = pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, config.vision.imageSize)));
+      if (stage === 'whole') return { bucket: stage, samples: batch, feeds: { ...feeds, pixels } };
+      eye ??= openEye();
+      const { features } = await (await eye).run({ pixels });
+      return { bucket: stage, samples: batch, feeds: { ...feeds, features: features! } };
+    },
+    ...(inspect && { inspect }),
+  };
+}
+
+/** The captioner with what a stage has taught it so far, averaged. */
+export function learned(frozen: Readonly<Record<string, Tensor>>, state: AdamState): Record<string, Tensor> {
+  return { ...frozen, ...views(state.layout, state.ema) };
+}
