@@ -9,6 +9,9 @@ import { isFlag, type Shape, takesList, takesNumber, valueOfText } from '../jobs
 /** Short forms, where a field has one. */
 const short: Readonly<Record<string, string>> = { output: '-o' };
 
+/** Given behind one name. */
+const isPair = (field: string): boolean => field === 'between';
+
 /** Adds an option for each field of an object schema, but for those named. */
 export function addRequestOptions(command: Command, shape: Shape, except: readonly string[]): Command {
   for (const [field, schema] of Object.entries(shape)) {
@@ -32,8 +35,8 @@ function optionOf(field: string, schema: z.ZodType): Option {
   const name = field.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
   const value = isFlag(schema)
     ? ''
-    : ` <${takesNumber(schema) ? 'n' : ['output', 'lora', ...fileFields].includes(field) ? 'file' : 'text'}>`;
+    : ` <${takesNumber(schema) ? 'n' : ['output', 'lora', ...fileFields].includes(field) ? 'file' : 'text'}${isPair(field) ? '...' : ''}>`;
   const flags = `${short[field] ? `${short[field]}, ` : ''}--${name}${value}`;
   const option = new Option(flags, schema.description);
-  return takesList(schema) ? option.argParser(oneMore) : option;
+  return takesList(schema) && !isPair(field) ? option.argParser(oneMore) : option;
 }

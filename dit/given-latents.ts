@@ -11,6 +11,12 @@ export interface GivenLatents {
   readonly groups: Uint8Array;
 }
 
+/** Latent frames [C,t,H,W] and where in the clip they stand. */
+export interface FrameRun {
+  readonly frames: Float32Array;
+  readonly start: number;
+}
+
 interface Place {
   /** Of the whole clip's latents: [C,T,H,W]. */
   readonly shape: readonly [number, number, number, number];
@@ -31,6 +37,21 @@ export function givenFrames(frames: Float32Array, start: number, { shape, patchS
   }
   const cells = new Uint8Array(total * area).fill(1, start * area, (start + count) * area);
   return givenCells(values, cells, { shape, patchSize });
+}
+
+/** Several runs of whole latent frames, such as a clip's first ones and its last. */
+export function givenRuns(runs: readonly FrameRun[], place: Place): GivenLatents | undefined {
+  const [first, ...more] = runs.map(({ frames, start }) => givenFrames(frames, start, place));
+  if (first === undefined || more.length === 0) return first;
+  const values = Float32Array.from(first.values);
+  const cells = Uint8Array.from(first.cells);
+  for (const run of more) {
+    values.forEach((_, i) => {
+      if (run.cells[i % cells.length] === 1) values[i] = run.values[i]!;
+    });
+    cells.forEach((_, i) => (cells[i]! |= run.cells[i]!));
+  }
+  return givenCells(values, cells, place);
 }
 
 /** Any cells of the clip. A token counts as given when its first cell (first frame, top left) is. */
@@ -58,4 +79,18 @@ export function withGiven(latents: Float32Array, { values, cells }: GivenLatents
 /** The timestep of each group: 0 where it is given. */
 export function givenTimesteps(timestep: number, { groups }: GivenLatents): Float32Array {
   return Float32Array.from(groups, (given) => (given === 1 ? 0 : timestep));
+}
+
+/** A copy of latent frames `from` up to, not including, `to` of latents [C,T,H,W], T of them in all. */
+export function cutFrames(
+  latents: Float32Array,
+  channels: number,
+  [total, from, to]: readonly [number, number, number],
+) {
+  const area = latents.length / channels / total;
+  const cut = new Float32Array(channels * (to - from) * area);
+  for (let c = 0; c < channels; c++) {
+    cut.set(latents.subarray((c * total + from) * area, (c * total + to) * area), c * (to - from) * area);
+  }
+  return cut;
 }

@@ -4,6 +4,7 @@ import { JobFailedError } from '../graph/errors.ts';
 import { givenTimesteps, withGiven } from './given-latents.ts';
 import type { GivenLatents } from './given-latents.ts';
 import type { Velocity } from './guidance.ts';
+import { type KeptLatents, withKept } from './kept-latents.ts';
 import { startState } from './scheduler.ts';
 import type { Scheduler, SchedulerState } from './scheduler.ts';
 import type { CachedVelocity, StepMemory } from './step-cache.ts';
@@ -28,6 +29,7 @@ export interface SampleOptions {
   /** Where to start: pure noise, or a render that was stopped. */
   readonly from: Float32Array | Snapshot;
   readonly given?: GivenLatents | undefined;
+  readonly kept?: KeptLatents | undefined;
   /** Called after each step and awaited. */
   readonly onStep?: ((report: StepReport) => void | Promise<void>) | undefined;
   /** Aborting ends the render before its next step. */
@@ -43,6 +45,7 @@ export async function sampleLatents({
   scheduler,
   from,
   given,
+  kept,
   onStep,
   signal,
 }: SampleOptions): Promise<Float32Array> {
@@ -50,6 +53,7 @@ export async function sampleLatents({
   let { latents, state, memory }: Snapshot = from instanceof Float32Array ? { latents: from, state: startState } : from;
   while (state.step < steps) {
     signal?.throwIfAborted();
+    if (kept) latents = withKept(latents, kept, scheduler.sigmas[state.step]!);
     const timestep = scheduler.timesteps[state.step]!;
     const seen = given ? withGiven(latents, given) : latents;
     const timesteps = given ? givenTimesteps(timestep, given) : Float32Array.of(timestep);
@@ -67,5 +71,6 @@ export async function sampleLatents({
     }
     await onStep?.({ step: state.step, steps, latents, state, memory });
   }
+  if (kept) latents = withKept(latents, kept, 0);
   return given ? withGiven(latents, given) : latents;
 }

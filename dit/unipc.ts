@@ -31,7 +31,7 @@ export function createUniPC(config: UniPCConfig, spacing: Spacing): Scheduler {
       stepTerms({
         sigmas,
         from: previous,
-        order: orderAt(previous),
+        order: Math.min(orderAt(previous), state.predictions.length),
         sample: state.lastSample,
         clips: state.predictions,
         clip,
@@ -46,7 +46,8 @@ export function createUniPC(config: UniPCConfig, spacing: Spacing): Scheduler {
       const clip = predictedClip(sample, modelOutput, sigmas[state.step]!);
       const lastSample = corrected(state, clip, sample);
       const clips = [...state.predictions, clip].slice(-config.solverOrder);
-      const terms = stepTerms({ sigmas, from: state.step, order: orderAt(state.step), sample: lastSample, clips });
+      const order = Math.min(orderAt(state.step), clips.length); // fewer are remembered where sampling began in the middle
+      const terms = stepTerms({ sigmas, from: state.step, order, sample: lastSample, clips });
       return { sample: combine(terms), state: { step: state.step + 1, predictions: clips, lastSample } };
     },
   };

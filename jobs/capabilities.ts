@@ -34,17 +34,6 @@ export async function listCapabilities(settings: Settings): Promise<readonly Mod
   return found;
 }
 
-/** The length nearest to so many seconds that a model makes; its own rate holds where none is given. */
-export async function framesForSeconds(
-  seconds: number,
-  { model, fps }: { readonly model?: string | undefined; readonly fps?: number | undefined },
-  settings: Settings,
-): Promise<number> {
-  const opened = await loadModel(model, settings);
-  const step = temporalFactor(opened.autoencoder.config);
-  return 1 + step * Math.max(0, Math.round((seconds * (fps ?? opened.defaults.fps) - 1) / step));
-}
-
 function capabilitiesOf(model: Model): ModelCapabilities {
   const { name, scheduler, autoencoder } = model;
   const { width, height, frames, fps, steps, guidance, sampler }: ModelDefaults = model.defaults;

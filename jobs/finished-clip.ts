@@ -25,8 +25,8 @@ export async function findClip(
   const record = await readSidecar(sidecar).catch(() => undefined);
   if (record === undefined || !isOf(record, render, model)) return { isRecorded: false };
   if (!(await isWhole(record, path))) return { isRecorded: true };
-  const { width, height, frames, fps } = render;
-  const { sizeBytes, sha256 } = record.output;
+  const { width, height, fps } = render;
+  const { sizeBytes, sha256, frames = render.frames } = record.output;
   return { isRecorded: true, finished: { path, width, height, frames, fps, sizeBytes, sidecar, sha256, render } };
 }
 

@@ -15,7 +15,12 @@ export async function withPinnedPicture(request: ParsedRequest): Promise<ParsedR
   const { image, imageSha256, fit } = request;
   const pinned = await withPinnedFiles(request);
   if (image === undefined) {
-    if (fit !== undefined && (request.control ?? request.last ?? request.reference) === undefined)
+    if (
+      fit !== undefined &&
+      ![request.control, request.last, request.reference, request.extend, request.between, request.restyle].some(
+        Boolean,
+      )
+    )
       throw new InvalidRequestError('fit says how image fills the clip, and there is no image.');
     return pinned;
   }

@@ -6,7 +6,7 @@ import { writeSidecar } from '../io/sidecar.ts';
 import { removeLeftovers } from '../io/temporary.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
 import { loadRequestedModel } from './adapted-model.ts';
-import { withPinnedPicture } from './first-picture.ts';
+import { withPinnedVideos } from './given-videos.ts';
 import { checkMemory } from './memory.ts';
 import type { Model } from './model.ts';
 import { type ClipOutput, planOutputs } from './outputs.ts';
@@ -19,6 +19,7 @@ import type { Settings } from './settings.ts';
 import { differencesFrom, type Sidecar, sidecarOf } from './sidecar.ts';
 import { StageClock, type StageTimes } from './stages.ts';
 import { type EngineChoice, Studio } from './studio.ts';
+import { workOf } from './take.ts';
 
 export interface GenerateOptions {
   /** Called at every change: often enough for a progress bar. */
@@ -62,7 +63,7 @@ export interface GenerateResult {
 export async function generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<GenerateResult> {
   const { studio = new Studio(options.settings, options.engine) } = options;
   try {
-    return await generateIn(studio, await withPinnedPicture(parseRequest(request)), options);
+    return await generateIn(studio, parseRequest(request), options);
   } catch (error) {
     if (!isHarmless(error)) await studio.close();
     throw error;
@@ -71,14 +72,15 @@ export async function generate(request: GenerateRequest, options: GenerateOption
   }
 }
 
-async function generateIn(studio: Studio, request: ParsedRequest, options: GenerateOptions): Promise<GenerateResult> {
+async function generateIn(studio: Studio, asked: ParsedRequest, options: GenerateOptions): Promise<GenerateResult> {
   const { signal, saveEveryMs, from, keepFinished = false } = options;
   const { settings } = studio;
   const { cacheFolder } = settings;
   const clock = new StageClock();
   const report = new RenderReport(options);
   report.stage('load');
-  const model = await clock.time('load', () => loadRequestedModel(request, settings));
+  const model = await clock.time('load', () => loadRequestedModel(asked, settings));
+  const request = await withPinnedVideos(asked, model, settings);
   const renders = resolveRequest(request, model);
   checkMemory(model, renders[0]!);
   const outputs = await planOutputs(request, renders, model, { keepFinished });
@@ -100,7 +102,8 @@ async function generateIn(studio: Studio, request: ParsedRequest, options: Gener
   report.notices(prompts.notices);
   const overwrite = request.overwrite ?? false;
   const make = async (render: Render, output: ClipOutput, number: number): Promise<GeneratedClip> => {
-    const events = report.clip(number, renders.length, render);
+    const { windows, frames } = workOf(render, model);
+    const events = report.clip(number, renders.length, { ...render, steps: windows * render.steps, frames });
     const context = { pipeline, prompts, tools, clock, cacheFolder, saveEveryMs, signal, events };
     const mayReplace = overwrite || output.isRecorded;
     const recording = recordOf(render, output, { model, tools, mayReplace });

@@ -11,7 +11,6 @@ import { defaultTiling } from '../compressor/tiling.ts';
 import { folderStateCache } from '../conditioning/state-cache.ts';
 import { openTextEncoder, type PromptEncoder, wordMask } from '../conditioning/text-states.ts';
 import type { Condition } from '../dit/denoiser.ts';
-import { givenFrames, type GivenLatents } from '../dit/given-latents.ts';
 import { withEmptyLayout } from '../dit/layout-channels.ts';
 import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { tokenGrid } from '../dit/patchify.ts';
@@ -22,18 +21,26 @@ import { parameterScope } from '../graph/parameters.ts';
 import { floats, sizeOf, tensor } from '../graph/tensor.ts';
 import type { FfmpegTools } from '../io/ffmpeg.ts';
 import { type Frames, framesToTensor, tensorToFrames } from '../io/frames.ts';
-import { firstPicture } from './first-picture.ts';
 import { decodesInTiles } from './memory.ts';
 import type { Model } from './model.ts';
 import { type Conditions, type OpenVelocity, Transformers } from './open-velocity.ts';
 import type { Render } from './resolve-request.ts';
+import { partAt, timedPrompts } from './timed-prompts.ts';
 import { visualConditions } from './visual-conditions.ts';
-import { visualKind } from './visual-kind.ts';
 
 /** What a clip is to show, and what it is not. */
 export interface PromptConditions extends Conditions {
+  /** What it is to show from which second on, where the prompt says so. */
+  readonly timed?: readonly { readonly from: number; readonly positive: Condition }[];
   /** What the model could not take from the prompt, in words for the user. */
   readonly notices: readonly string[];
+}
+
+export interface VelocityOptions {
+  /** Whether each frame of tokens has a timestep of its own, as where frames are given. */
+  readonly eachFrame?: boolean;
+  /** Of the clip, for prompts that change with time. */
+  readonly seconds?: number;
 }
 
 /** Up to so many pixels in all, a clip is decoded in one piece. */
@@ -81,25 +88,31 @@ export class Pipeline {
     const { whole, tiled } = this.#autoencoders;
     const autoencoder = decodesInTiles(this.model.autoencoder.config, render) ? tiled : whole;
     const visuals = await visualConditions(this.model, render, { engine: this.#engine, autoencoder, tools });
+    const shown = (condition: Condition): Condition => ({ ...condition, ...visuals });
+    const timed = prompts.timed?.map(({ from, positive }) => ({ from, positive: shown(positive) }));
     const { positive, negative } = prompts;
-    return { ...prompts, positive: { ...positive, ...visuals }, negative: { ...negative, ...visuals } };
+    return { ...prompts, positive: shown(positive), negative: shown(negative), ...(timed && { timed }) };
   }
 
   /** Text states of both prompts. UMT5, of up to 11 GB, is closed before the transformer opens. */
   async conditions(render: Render): Promise<PromptConditions> {
     const { prompt, negativePrompt } = render;
     const { textLength, textEncoder, name } = this.model;
-    const positive = await this.#condition(prompt, render);
+    const timed: { from: number; positive: Condition }[] = [];
+    for (const part of timedPrompts(prompt)) {
+      timed.push({ from: part.from, positive: await this.#condition(part.prompt, render) });
+    }
     const negative = await this.#condition(negativePrompt, render);
     if (textEncoder.kind === 'umt5') await this.#text.release();
-    const unknown = this.#text.unknownWords(prompt);
+    const parts = timedPrompts(prompt).map((part) => part.prompt);
+    const unknown = [...new Set(parts.flatMap((part) => this.#text.unknownWords(part)))];
     const notices = [
       ...(unknown.length > 0 ? [`${name} does not know these words: ${unknown.join(', ')}.`] : []),
-      ...(this.#text.isTruncated(prompt, textLength)
+      ...(parts.some((part) => this.#text.isTruncated(part, textLength))
         ? [`The prompt is longer than the ${textLength} tokens that ${name} reads; its end is left out.`]
         : []),
     ];
-    return { positive, negative, notices };
+    return { positive: timed[0]!.positive, ...(timed.length > 1 && { timed }), negative, notices };
   }
 
   async #condition(prompt: string, size: ClipSize): Promise<Condition> {
@@ -112,24 +125,21 @@ export class Pipeline {
     };
   }
 
-  /** Latents of what a render starts from: its picture as the first frame. */
-  async given(render: Render): Promise<GivenLatents | undefined> {
-    const picture = visualKind(this.model) === 'timesteps' ? await firstPicture(render) : undefined;
-    if (picture === undefined) return undefined;
+  /** Normalised latents [C*t*H*W] of a clip's first frames, or of any frames as if they were a clip. */
+  async encode(frames: Frames): Promise<Float32Array> {
     const { config } = this.model.autoencoder;
     const { whole, tiled } = this.#autoencoders;
-    const { mean } = await (decodesInTiles(config, render) ? tiled : whole).encode(framesToTensor(picture));
-    const { patchSize } = this.model.transformer.config;
-    const shape = this.latentShape(render);
-    const frame = withEmptyLayout(floats(normalizeLatents(config, mean)), shape[0] * shape[2] * shape[3]);
-    return givenFrames(frame, 0, { shape, patchSize });
+    const { mean } = await (decodesInTiles(config, frames) ? tiled : whole).encode(framesToTensor(frames));
+    const latents = floats(normalizeLatents(config, mean));
+    return withEmptyLayout(latents, sizeOf(this.latentShape(frames)));
   }
 
-  /** Opens the transformer for a clip's shape and follows the prompt with guidance. */
-  async velocity(render: Render, { positive, negative }: PromptConditions): Promise<OpenVelocity> {
+  /** Opens the transformer for a clip's shape and follows the prompt, or its part for a second, with guidance. */
+  async velocity(render: Render, prompts: PromptConditions, options: VelocityOptions = {}): Promise<OpenVelocity> {
+    const { timed, negative } = prompts;
+    const positive = timed?.[partAt(timed, options.seconds ?? 0)]?.positive ?? prompts.positive;
     const shape = this.latentShape(render);
-    const { frames } = tokenGrid(this.model.transformer.config, shape);
-    const timesteps = render.image !== undefined && visualKind(this.model) === 'timesteps' ? frames : 1;
+    const timesteps = options.eachFrame === true ? tokenGrid(this.model.transformer.config, shape).frames : 1;
     return this.#transformers.velocity(render, { positive, negative }, { shape, timesteps });
   }
 

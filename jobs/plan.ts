@@ -12,10 +12,12 @@ import { parameterScope } from '../graph/parameters.ts';
 import { tensor } from '../graph/tensor.ts';
 import { activationBytes, checkMemory, machineMemory } from './memory.ts';
 import { loadRequestedModel } from './adapted-model.ts';
+import { withPinnedVideos } from './given-videos.ts';
 import type { Model } from './model.ts';
 import { type GenerateRequest, parseRequest } from './request.ts';
 import { type Render, resolveRequest } from './resolve-request.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { workOf } from './take.ts';
 
 export interface StagePlan {
   readonly stage: 'text' | 'steps' | 'decode';
@@ -48,11 +50,12 @@ const TEXT_TOKENS = 64;
 export async function planRender(request: GenerateRequest, settings: Settings = readSettings()): Promise<RenderPlan> {
   const parsed = parseRequest(request);
   const model = await loadRequestedModel(parsed, settings);
-  const render = resolveRequest(parsed, model)[0]!;
+  const render = resolveRequest(await withPinnedVideos(parsed, model, settings), model)[0]!;
   checkMemory(model, render); // graphs of what is far too large would take long to build
   const speed = await measureSpeed(settings.threads);
   const active = activationBytes(model, render);
-  const passes = render.steps * (render.guidance === 1 ? 1 : 2);
+  const { windows } = workOf(render, model);
+  const passes = windows * render.steps * (render.guidance === 1 ? 1 : 2);
   const [text, steps, decoding] = [textGraph(model), stepGraph(model, render), decodeGraph(model, render)];
   const stage = (name: StagePlan['stage'], graph: CompiledGraph, activations: number, runs: number): StagePlan => {
     const { mappedBytes, widenedBytes, flops } = graph;
@@ -67,7 +70,7 @@ export async function planRender(request: GenerateRequest, settings: Settings = 
   const stages = [
     stage('text', text, TEXT_TOKENS * model.textEncoder.config.hiddenSize * 4 * 32, 2),
     stage('steps', steps, active.steps, passes),
-    stage('decode', decoding, active.decode, 1),
+    stage('decode', decoding, active.decode, windows),
   ];
   const peakPrivateBytes = Math.max(...stages.map(({ privateBytes }) => privateBytes));
   const machineBytes = machineMemory();

@@ -2,7 +2,7 @@
 // named by all that its clips follow from, so that what is asked for twice is one job.
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { withPinnedPicture } from './first-picture.ts';
+import { withPinnedVideos } from './given-videos.ts';
 import type { CaptionJob, RenderJob } from './job-record.ts';
 import { checkMemory } from './memory.ts';
 import { loadRequestedModel } from './adapted-model.ts';
@@ -47,8 +47,9 @@ export function jobPreparer(
     return known;
   };
   return async (request, { folder } = {}) => {
-    const parsed = await withPinnedPicture(parseRequest(request));
-    const model = await modelOf(parsed);
+    const asked = parseRequest(request);
+    const model = await modelOf(asked);
+    const parsed = await withPinnedVideos(asked, model, settings);
     const renders = resolveRequest(parsed, model);
     checkMemory(model, renders[0]!);
     const placeless = jobId(renders, model);

@@ -9,11 +9,19 @@ import { InvalidRequestError } from '../graph/errors.ts';
 import type { ParsedRequest } from './request.ts';
 
 /** Fields that name one file, and the field that holds its checksum. */
-const single = { last: 'lastSha256', control: 'controlSha256', mask: 'maskSha256' } as const;
+const single = {
+  last: 'lastSha256',
+  control: 'controlSha256',
+  mask: 'maskSha256',
+  extend: 'extendSha256',
+  restyle: 'restyleSha256',
+} as const;
+/** Fields that name several. */
+const lists = { reference: 'referenceSha256', between: 'betweenSha256' } as const;
 export type PromptFile = keyof typeof single;
 
 /** Fields of paths: where a file lies changes no clip, what is in it does. A decoder is part of the model's fingerprint. */
-const pathFields = ['image', 'reference', 'decoder', ...Object.keys(single)];
+const pathFields = ['image', 'decoder', ...Object.keys(lists), ...Object.keys(single)];
 
 /** The request with whole paths and checksums. @throws InvalidRequestError when a file is not there, or not as it was */
 export async function withPinnedFiles(request: ParsedRequest): Promise<ParsedRequest> {
@@ -24,11 +32,11 @@ export async function withPinnedFiles(request: ParsedRequest): Promise<ParsedReq
     pins[field] = resolve(named);
     pins[sum] = await checked(field, resolve(named), request[sum]);
   }
-  if (request.reference !== undefined) {
-    const paths = request.reference.map((path) => resolve(path));
-    const sums = paths.map((path, i) => checked('reference', path, request.referenceSha256?.[i]));
-    pins['reference'] = paths;
-    pins['referenceSha256'] = await Promise.all(sums);
+  for (const [field, sum] of Object.entries(lists) as [keyof typeof lists, (typeof lists)[keyof typeof lists]][]) {
+    const paths = request[field]?.map((path) => resolve(path));
+    if (paths === undefined) continue;
+    pins[field] = paths;
+    pins[sum] = await Promise.all(paths.map((path, i) => checked(field, path, request[sum]?.[i])));
   }
   return { ...request, ...pins };
 }

@@ -1,17 +1,18 @@
-// One clip, from noise to a file: sample, decode, write. Saves latents on the way and takes up what an earlier process left.
-import { initialNoise } from '../dit/noise.ts';
-import { sampleLatents, type StepReport } from '../dit/sample.ts';
-import { createScheduler } from '../dit/scheduler-config.ts';
+// One clip, from noise to a file: its frames are made as the encoder takes them. Latents are saved on the way, those of each
+// window by themselves, and what an earlier process left is taken up.
 import { JobFailedError } from '../graph/errors.ts';
-import { sizeOf } from '../graph/tensor.ts';
 import type { FfmpegTools } from '../io/ffmpeg.ts';
 import type { Frames } from '../io/frames.ts';
 import { type WriteOptions, type WrittenVideo, writeVideo } from '../io/write-video.ts';
+import { directedFrames } from './direct-clip.ts';
 import type { Pipeline, PromptConditions } from './pipeline.ts';
-import { latentsKey, type Render, schedulerOf, spacingOf } from './resolve-request.ts';
+import type { TakeRun } from './render-take.ts';
+import { latentsKey, type Render } from './resolve-request.ts';
 import { SavedLatents } from './saved-latents.ts';
 import { clipMetadata } from './sidecar.ts';
 import type { StageClock } from './stages.ts';
+import { workOf } from './take.ts';
+import { visualKind } from './visual-kind.ts';
 
 /** What happens to a clip, for whoever reports it. */
 export interface ClipEvents {
@@ -23,7 +24,7 @@ export interface ClipEvents {
   unsaved(problem: unknown): void;
   /** A step was done. */
   stepped(step: number, seconds: number): void;
-  /** So many frames are decoded; none when decoding begins. */
+  /** So many frames are there; none when decoding begins, where all sampling is done by then. */
   decoded(frames: number): void;
   /** All frames are decoded and the file is being finished. */
   encoding(): void;
@@ -52,70 +53,52 @@ export interface RenderContext {
  */
 export async function renderClip(context: RenderContext, render: Render, target: ClipTarget): Promise<WrittenVideo> {
   const { pipeline, cacheFolder, saveEveryMs, signal } = context;
+  const { windows } = workOf(render, pipeline.model);
   const key = latentsKey(render, pipeline.model, pipeline.device);
-  const saved = new SavedLatents(cacheFolder, key, pipeline.latentShape(render), saveEveryMs);
+  const saves: SavedLatents[] = [];
+  const saved = (window: number): SavedLatents => {
+    const name = window === 0 ? key : `${key}-${window}`;
+    return (saves[window] = new SavedLatents(cacheFolder, name, pipeline.latentShape(render), saveEveryMs));
+  };
+  const eachFrame = visualKind(pipeline.model) === 'timesteps' && (windows > 1 || isGivenFrames(render));
   try {
-    const latents = await sample(context, render, saved);
-    const written = await write(context, render, latents, target);
+    signal?.throwIfAborted();
+    const prompts = await context.clock.time('load', () =>
+      pipeline.withVisuals(render, context.prompts, context.tools),
+    );
+    const written = await write({ ...context, prompts, render, windows, eachFrame, saved }, target);
     context.events.written();
-    await saved.remove();
+    for (const one of saves) await one.remove();
     return written;
   } catch (error) {
-    const step = await saved.flush();
-    throw signal?.aborted === true ? cancelled(signal, step, render.steps) : error;
+    const step = await saves.at(-1)?.flush();
+    const done = (saves.length - 1) * render.steps;
+    const reached = step === undefined ? (done > 0 ? done : undefined) : done + step;
+    throw signal?.aborted === true ? cancelled(signal, reached, windows * render.steps) : error;
   }
 }
 
-async function sample(context: RenderContext, render: Render, saved: SavedLatents): Promise<Float32Array> {
-  const { pipeline, prompts, tools, clock, events, signal } = context;
-  signal?.throwIfAborted();
-  const shown = await clock.time('load', () => pipeline.withVisuals(render, prompts, tools));
-  const { velocity, flops } = await clock.time('load', () => pipeline.velocity(render, shown));
-  events.opened({ step: flops, decode: pipeline.decodeFlops(render) });
-  const given = await clock.time('load', () => pipeline.given(render));
-  const earlier = await saved.load();
-  if (earlier !== undefined) events.resumed(earlier.state.step);
-  let since = performance.now();
-  const onStep = async (report: StepReport): Promise<void> => {
-    events.stepped(report.step, (performance.now() - since) / 1000);
-    await saved.step(report, report.step === report.steps);
-    if (saved.problem !== undefined) events.unsaved(saved.problem);
-    since = performance.now();
-  };
-  return clock.time('steps', () =>
-    sampleLatents({
-      velocity,
-      scheduler: createScheduler(schedulerOf(render, pipeline.model), spacingOf(render)),
-      from: earlier ?? initialNoise(render.seed, sizeOf(pipeline.latentShape(render)), render.clip),
-      given,
-      onStep,
-      signal,
-    }),
-  );
-}
+const isGivenFrames = ({ image, last, extend, between }: Render): boolean =>
+  [image, last, extend, between].some((field) => field !== undefined);
 
-/** Frames are decoded as the encoder takes them, so what is not decoding is encoding. */
-async function write(
-  { pipeline, tools, clock, events, signal }: RenderContext,
-  render: Render,
-  latents: Float32Array,
-  { path, ...target }: ClipTarget,
-): Promise<WrittenVideo> {
+/** Frames are made as the encoder takes them, so what is neither sampling nor decoding is encoding. */
+async function write(run: TakeRun, { path, ...target }: ClipTarget): Promise<WrittenVideo> {
+  const { pipeline, tools, clock, events, signal, render } = run;
   const start = performance.now();
-  const decodedBefore = clock.exact('decode');
-  const frames = counted(clock.timeEach('decode', pipeline.frames(render, latents)), events);
+  const others = (): number => clock.exact('decode') + clock.exact('steps') + clock.exact('load');
+  const before = others();
+  const frames = counted(directedFrames(run), events);
   const metadata = clipMetadata(render, pipeline.model);
   const options = { ...target, fps: render.fps, metadata, ...(signal && { signal }) };
   try {
     return await writeVideo(tools, path, frames, options);
   } finally {
-    clock.add('encode', performance.now() - start - (clock.exact('decode') - decodedBefore));
+    clock.add('encode', Math.max(0, performance.now() - start - (others() - before)));
   }
 }
 
 async function* counted(frames: AsyncIterable<Frames>, events: ClipEvents): AsyncGenerator<Frames> {
   let count = 0;
-  events.decoded(count);
   for await (const piece of frames) {
     events.decoded((count += piece.frames));
     yield piece;

@@ -9,6 +9,8 @@ export interface Listeners {
   readonly onNotice?: (notice: string) => void;
 }
 
+type Lengths = Pick<Render, 'steps' | 'frames' | 'fast'>;
+
 export class RenderReport {
   readonly noticed: string[] = [];
   readonly #listeners: Listeners;
@@ -33,8 +35,8 @@ export class RenderReport {
     this.#tell({ stage, step: 0, steps: 0 });
   }
 
-  /** What happens to a clip (counted from 1) becomes progress. */
-  clip(clip: number, clips: number, { steps, frames: total, fast: isUneven = false }: Render): ClipEvents {
+  /** What happens to a clip (counted from 1), of so many steps and frames in all, becomes progress. */
+  clip(clip: number, clips: number, { steps, frames: total, fast: isUneven = false }: Lengths): ClipEvents {
     this.#clips = { clip, clips };
     this.stage('load');
     let decodingSince = 0;
@@ -71,7 +73,9 @@ export class RenderReport {
         tell('decode', steps, frames);
       },
       encoding: () => tell('encode', steps, total),
-      written: () => this.#estimator?.decodeTook((performance.now() - decodingSince) / 1000),
+      written: () => {
+        if (decodingSince > 0) this.#estimator?.decodeTook((performance.now() - decodingSince) / 1000);
+      },
     };
   }
 

@@ -23,7 +23,8 @@ export const isFlag = (schema: z.ZodType): boolean => schema.safeParse(true).suc
 
 export const takesNumbers = (schema: z.ZodType): boolean => schema.safeParse([1]).success;
 
-export const takesList = (schema: z.ZodType): boolean => schema.safeParse(['x']).success;
+export const takesList = (schema: z.ZodType): boolean =>
+  [['x'], ['x', 'y']].some((example) => schema.safeParse(example).success);
 
 export const takesNumber = (schema: z.ZodType): boolean =>
   [1, 17, 0.5].some((example) => schema.safeParse(example).success);

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { samplerNames } from '../dit/scheduler-config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { directionFields } from './direction.ts';
 import { problemOf } from './request-problem.ts';
 
 const whole = (least: number, most: number, orElse = '') => {
@@ -50,12 +51,12 @@ export const generateSchema = z.strictObject({
   fit: z
     .enum(['cover', 'contain', 'stretch'], { error: 'must be cover, contain or stretch' })
     .optional()
-    .describe('how a picture of another shape fills the clip: cover (default), contain or stretch'),
+    .describe('how a picture or video of another shape fills the clip: cover (default), contain or stretch'),
   last: file('picture that the clip ends with'),
   lastSha256: sum,
   control: file('video or picture that a VACE model follows: depth, edges, poses, or what is to be repainted'),
   controlSha256: sum,
-  mask: file('white where control is made anew, black where it stays; a video or a picture'),
+  mask: file('white where control, or a restyled video, is made anew, black where it stays; a video or a picture'),
   maskSha256: sum,
   reference: z
     .array(text(4096).min(1, { error: 'is empty' }), { error: 'must be a list of files' })
@@ -68,6 +69,14 @@ export const generateSchema = z.strictObject({
     .readonly()
     .optional()
     .describe('of the references'),
+  ...directionFields,
+  extendSha256: sum,
+  restyleSha256: sum,
+  betweenSha256: z
+    .array(z.string().regex(/^[0-9a-f]{64}$/))
+    .readonly()
+    .optional()
+    .describe('of the two videos'),
   model: text(4096).min(1, { error: 'is empty' }).optional().describe('a model by name, or its folder (default nano)'),
   lora: z
     .array(text(4096).min(1, { error: 'is empty' }), { error: 'must be a list of files' })
@@ -83,7 +92,7 @@ export const generateSchema = z.strictObject({
     .describe('leave out what of a LoRA matches nothing in the model'),
   width: whole(8, 8192).optional().describe('of the clip in pixels'),
   height: whole(8, 8192).optional().describe('of the clip in pixels'),
-  frames: whole(1, 10001).optional().describe('length of the clip; 4k+1 for most models'),
+  frames: whole(1, 10001).optional().describe('length of the clip, or of what is made at once; 4k+1 for most models'),
   fps: between(1, 120).optional().describe('frames a second'),
   steps: whole(1, 1000).optional().describe('sampling steps; more is slower and finer'),
   sigmas: z
@@ -136,6 +145,15 @@ export function parseRequest(input: unknown): ParsedRequest {
 }
 
 /** Checksums that a request is pinned by; no options of a command line. */
-export const pinFields = ['imageSha256', 'lastSha256', 'controlSha256', 'maskSha256', 'referenceSha256'] as const;
+export const pinFields = [
+  'imageSha256',
+  'lastSha256',
+  'controlSha256',
+  'maskSha256',
+  'referenceSha256',
+  'extendSha256',
+  'betweenSha256',
+  'restyleSha256',
+] as const;
 /** Fields that name files of this machine. */
-export const fileFields = ['image', 'last', 'control', 'mask', 'reference'] as const;
+export const fileFields = ['image', 'last', 'control', 'mask', 'reference', 'extend', 'between', 'restyle'] as const;

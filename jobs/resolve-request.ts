@@ -4,15 +4,18 @@ import { createHash, randomInt } from 'node:crypto';
 import { type SamplerName, samplerConfig, type SchedulerConfig } from '../dit/scheduler-config.ts';
 import type { Spacing } from '../dit/flow-sigmas.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { type Direction, followsTime, settleDirection } from './direction.ts';
 import { loraText } from './lora.ts';
 import { checkModelSize, type Model } from './model.ts';
 import type { ModelDefaults } from './model-defaults.ts';
 import { withoutPaths } from './prompt-files.ts';
 import { fileFields, type ParsedRequest, pinFields } from './request.ts';
 import { checkVisuals } from './visual-kind.ts';
+import { framesOfSeconds, takesOf } from './take.ts';
+import { promptSeconds } from './timed-prompts.ts';
 
 /** One clip to make, with every choice made. */
-export interface Render {
+export interface Render extends Direction {
   readonly prompt: string;
   /** Path of the picture that the clip starts from, its checksum, and how it fills the clip. */
   readonly image?: string;
@@ -56,10 +59,11 @@ export interface Render {
 /** The renders of a request, one for each clip. @throws InvalidRequestError for what this model cannot do */
 export function resolveRequest(request: ParsedRequest, model: Model): readonly Render[] {
   const { defaults, scheduler } = model;
+  const direction = settleDirection(request);
   const size = {
     width: request.width ?? defaults.width,
     height: request.height ?? defaults.height,
-    frames: request.frames ?? defaults.frames,
+    ...lengthOf(request, model),
   };
   checkModelSize(model, size);
   checkVisuals(model, request);
@@ -67,6 +71,7 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
   const render: Render = {
     prompt: request.prompt,
     ...visualsOf(request),
+    ...direction,
     negativePrompt: request.negativePrompt ?? defaults.negativePrompt,
     model: model.name,
     ...(request.lora !== undefined && request.lora.length > 0 && { lora: request.lora.map(loraText) }),
@@ -83,6 +88,7 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
     seed: seedOf(request.seed),
     clip: first,
   };
+  takesOf(render, model); // refuses lengths that leave nothing to make
   return Array.from({ length: request.clips ?? 1 }, (_, i) => ({ ...render, clip: first + i }));
 }
 
@@ -106,6 +112,17 @@ function guidanceLowOf(request: ParsedRequest, { name, experts, defaults }: Mode
   return { guidanceLow: guidanceLow ?? guidance ?? defaults.guidanceLow ?? defaults.guidance };
 }
 
+/** Frames that are made at once; and the seconds of the whole, where that is more than them. */
+function lengthOf(request: ParsedRequest, model: Model): { frames: number; seconds?: number } {
+  const { defaults } = model;
+  const frames = request.frames ?? defaults.frames;
+  const seconds = request.seconds ?? promptSeconds(request.prompt);
+  if (seconds === undefined) return { frames };
+  if ((request.extend ?? request.between) !== undefined) return { frames, seconds };
+  const all = framesOfSeconds(seconds, request.fps ?? defaults.fps, model);
+  return all <= frames && request.loop !== true ? { frames: all } : { frames, seconds };
+}
+
 /** The model's own scheduler where the render uses that sampler, else the sampler with the reference's settings. */
 export function schedulerOf(render: Render, model: Model): SchedulerConfig {
   const { sampler, shift } = render;
@@ -117,7 +134,8 @@ export const spacingOf = ({ steps, sigmas }: Render): Spacing => (sigmas === und
 
 /** Names the latents of a render: equal for renders that sample the same numbers, also from another folder. Devices round differently. */
 export function latentsKey(render: Render, model: Model, device = 'cpu'): string {
-  const { fps: _fps, model: _name, lora: _files, loraLenient: _lenient, ...sampled } = withoutPaths(render);
+  const { fps, model: _name, lora: _files, loraLenient: _lenient, ...settings } = withoutPaths(render);
+  const sampled = { ...settings, ...(followsTime(render) && { fps }) };
   return createHash('sha256')
     .update(JSON.stringify(['latents 1', model.fingerprint, sampled, ...(device === 'cpu' ? [] : [device])]))
     .digest('hex');

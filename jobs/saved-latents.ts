@@ -70,6 +70,12 @@ export class SavedLatents {
     return latest.state.step;
   }
 
+  /** All steps are done, and more of the clip is to come: they are kept on disk until it is written, and not in memory. */
+  async settle(): Promise<void> {
+    await this.flush();
+    this.#latest = undefined;
+  }
+
   /** The clip is written: nothing will be resumed. */
   async remove(): Promise<void> {
     await sweep(dirname(this.#path));

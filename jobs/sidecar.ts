@@ -20,7 +20,12 @@ const SidecarFile = z.looseObject({
   tessera: z.string(),
   request: generateSchema,
   model: z.looseObject({ name: z.string(), fingerprint: z.string() }),
-  output: z.looseObject({ file: z.string(), sizeBytes: z.number(), sha256: z.string().optional() }),
+  output: z.looseObject({
+    file: z.string(),
+    sizeBytes: z.number(),
+    frames: z.number().optional(),
+    sha256: z.string().optional(),
+  }),
   made: z.looseObject({ ffmpeg: z.string(), platform: z.string() }),
 });
 
@@ -50,7 +55,12 @@ export async function sidecarOf(
     tessera: packageVersion,
     request: { ...render } satisfies ParsedRequest,
     model: { name: made.model.name, fingerprint: made.model.fingerprint },
-    output: { file: basename(written.path), sizeBytes: written.sizeBytes, ...(sha256 && { sha256 }) },
+    output: {
+      file: basename(written.path),
+      sizeBytes: written.sizeBytes,
+      frames: written.frames,
+      ...(sha256 && { sha256 }),
+    },
     made: { ffmpeg: made.tools.ffmpeg.version, platform: `${process.platform} ${process.arch}` },
   };
 }

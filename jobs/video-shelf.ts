@@ -120,7 +120,7 @@ export class VideoShelf {
 
   async #removeUnusedPictures(): Promise<void> {
     const folder = join(this.folder, PICTURES);
-    const used = new Set((await this.#all()).map(({ request }) => request.image));
+    const used = new Set((await this.#all()).flatMap(({ request: { image, last, mask } }) => [image, last, mask]));
     for (const name of await readdir(folder).catch(() => [])) {
       const path = join(folder, name);
       const { mtimeMs = 0 } = (await stat(path).catch(() => undefined)) ?? {};

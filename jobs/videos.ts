@@ -4,7 +4,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { estimateBatch } from './batch.ts';
-import { framesForSeconds } from './capabilities.ts';
 import { ClipPictures, type PictureKind } from './clip-pictures.ts';
 import { isEnded, type Job } from './job-record.ts';
 import { listModels } from './model-names.ts';
@@ -17,11 +16,19 @@ import { type VideoRecord, VideoShelf } from './video-shelf.ts';
 /** What a caller may ask for: the render, but not where it goes; its length in frames or in seconds; a picture's bytes. */
 export interface VideoRequest extends Omit<
   GenerateRequest,
-  'output' | 'overwrite' | 'clips' | 'decoder' | (typeof fileFields)[number] | (typeof pinFields)[number]
+  | 'output'
+  | 'overwrite'
+  | 'clips'
+  | 'decoder'
+  | 'seconds'
+  | Exclude<(typeof fileFields)[number], 'extend' | 'between' | 'restyle'>
+  | (typeof pinFields)[number]
 > {
   readonly seconds?: string | undefined;
-  /** What the clip starts from. */
+  /** What the clip starts from, what it ends on, and where a video is made anew. `extend` and the like are ids of videos. */
   readonly picture?: Uint8Array;
+  readonly lastPicture?: Uint8Array;
+  readonly maskPicture?: Uint8Array;
 }
 
 export interface Video {
@@ -147,13 +154,30 @@ export class Videos {
     return picture;
   }
 
-  async #prepare({ seconds, picture, ...wish }: VideoRequest): Promise<PreparedJob> {
-    const { settings } = this.queue;
+  async #prepare({ seconds, picture, lastPicture, maskPicture, ...wish }: VideoRequest): Promise<PreparedJob> {
     await this.#checkModel(wish.model);
-    const frames = seconds === undefined ? wish.frames : await framesForSeconds(Number(seconds), wish, settings);
-    const image = picture && (await this.#shelf.putPicture(picture));
-    const request = { ...wish, ...(frames !== undefined && { frames }), ...(image && { image }), overwrite: true };
-    return jobPreparer(settings)(request, { folder: this.#shelf.folder });
+    const put = async (bytes: Uint8Array | undefined): Promise<string | undefined> =>
+      bytes && this.#shelf.putPicture(bytes);
+    const { extend, between, restyle } = wish;
+    const given = {
+      seconds: seconds === undefined ? undefined : Number(seconds),
+      image: await put(picture),
+      last: await put(lastPicture),
+      mask: await put(maskPicture),
+      extend: extend && (await this.#finished('extend', extend)),
+      restyle: restyle && (await this.#finished('restyle', restyle)),
+      between: between && (await Promise.all(between.map((id) => this.#finished('between', id)))),
+    };
+    const request = { ...wish, ...given, overwrite: true };
+    const sent = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
+    return jobPreparer(this.queue.settings)(sent as GenerateRequest, { folder: this.#shelf.folder });
+  }
+
+  /** The clip of a video. @throws InvalidRequestError when there is none */
+  async #finished(field: string, id: string): Promise<string> {
+    const clip = await this.file(id, 'video');
+    if (clip === undefined) throw new InvalidRequestError(`${field} (=${id}): there is no video of that id that is completed.`); // prettier-ignore
+    return clip;
   }
 
   async #look(record: VideoRecord): Promise<Video> {

@@ -29,22 +29,37 @@ export function visualKind({ name, transformer, autoencoder, startsFromPicture }
 /** @throws InvalidRequestError when a request shows what the model cannot take, or not what it needs */
 export function checkVisuals(model: Model, request: ParsedRequest): void {
   const kind = visualKind(model);
-  const taken = { none: [], timesteps: ['image'], channels: ['image', 'last'], control: controls }[kind] as string[];
+  const taken = { none: [], timesteps: ['image', 'last'], channels: ['image', 'last'], control: controls }[
+    kind
+  ] as string[];
+  const isRestyled = request.restyle !== undefined;
   for (const field of controls) {
-    if (request[field] === undefined || taken.includes(field)) continue;
+    if (request[field] === undefined || taken.includes(field) || (field === 'mask' && isRestyled)) continue;
     const can = taken.length === 0 ? 'was taught to start from text' : `takes ${taken.join(', ')}`;
     throw new InvalidRequestError(
       `${field} (=${String(request[field])}) cannot be given to ${model.name}, which ${can}.`,
     );
   }
   if (kind === 'channels') checkPictures(model, request);
-  if (request.mask !== undefined && request.control === undefined)
+  if (request.mask !== undefined && request.control === undefined && !isRestyled)
     throw new InvalidRequestError(
-      `mask (=${request.mask}) says what of control is made anew, and there is no control.`,
+      `mask (=${request.mask}) says what of control or restyle is made anew, and there is no control, and no restyle.`,
     );
+  if (kind === 'channels' || kind === 'control') refuseDirection(model, request);
 }
 
 const controls = ['image', 'last', 'control', 'mask', 'reference'] as const satisfies readonly (keyof Visual)[];
+
+/** Their pictures and controls hold for one clip of one length. */
+function refuseDirection({ name, defaults }: Model, request: ParsedRequest): void {
+  const { fps = defaults.fps, frames = defaults.frames, seconds = 0 } = request;
+  const field = (['extend', 'between', 'restyle', 'loop'] as const).find((one) => request[one] !== undefined && request[one] !== false); // prettier-ignore
+  const long = seconds * fps > frames + 2 ? 'seconds' : undefined;
+  if ((field ?? long) === undefined) return;
+  throw new InvalidRequestError(
+    `${field ?? `seconds (=${seconds}) of more than a clip`} cannot be asked of ${name}, which takes pictures through channels of its own. Use a model that makes clips of words, or Wan 2.2 TI2V.`,
+  );
+}
 
 function checkPictures({ name, transformer }: Model, { image, last }: Visual): void {
   const { posEmbedLength, attendsToImage } = transformer.config;

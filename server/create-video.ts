@@ -8,6 +8,8 @@ import { type FieldProblem, invalidFields, Problem } from './problems.ts';
 
 const notByName = 'must be the name of a model, as GET /v1/models lists them; paths and addresses are not opened';
 const badSeconds = 'must be a number of seconds above 0 and up to 3600, such as "4"';
+const badId = 'must be the id of a video that is here';
+const videoId = z.string({ error: badId }).regex(/^clip-[0-9a-f]{16}$/, { error: badId });
 const badSize = 'must be like "1280x704", width before height';
 
 /** Files of this machine, and their checksums. */
@@ -20,6 +22,14 @@ const onlyHere = Object.fromEntries([...fileFields, ...pinFields].map((field) =>
 export const videoFields = generateSchema
   .omit({ output: true, overwrite: true, clips: true, lora: true, loraLenient: true, decoder: true, ...onlyHere })
   .extend({
+    extend: videoId.optional().describe('id of a video that this one goes on from'),
+    between: z
+      .array(videoId, { error: 'must be the ids of two videos' })
+      .length(2, { error: 'must be the ids of two videos' })
+      .readonly()
+      .optional()
+      .describe('ids of two videos that this one joins'),
+    restyle: videoId.optional().describe('id of a video that is made into what the prompt says'),
     model: z
       .string({ error: notByName })
       .regex(/^[A-Za-z0-9][\w.-]{0,99}$/, { error: notByName })
@@ -50,8 +60,8 @@ export const createVideoSchema = videoFields.superRefine(({ size, width, height,
 
 /** Reads a body. @throws Problem 400, 415, or 422 that names every field that does not fit */
 export async function readVideoRequest(request: Request): Promise<VideoRequest> {
-  const { picture, ...body } = await readBody(request);
-  return { ...parseVideoRequest(body.fields), ...(picture && { picture }) };
+  const { fields, ...pictures } = await readBody(request);
+  return { ...parseVideoRequest(fields), ...pictures };
 }
 
 /** Checks a wish for a video, wherever it comes from. @throws Problem 422 that names every field that does not fit */
@@ -70,18 +80,31 @@ export function parseVideoRequest(body: unknown): VideoRequest {
 
 interface Body {
   readonly fields: unknown;
-  /** The file `input_reference` of a form. */
+  /** The files `input_reference`, `last_reference` and `mask_reference` of a form. */
   readonly picture?: Uint8Array;
+  readonly lastPicture?: Uint8Array;
+  readonly maskPicture?: Uint8Array;
 }
+
+/** Files of a form, and what they are. */
+const pictureFields = {
+  input_reference: 'picture',
+  last_reference: 'lastPicture',
+  mask_reference: 'maskPicture',
+} as const;
 
 async function readBody(request: Request): Promise<Body> {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
   if (type === 'multipart/form-data' || type === 'application/x-www-form-urlencoded') {
     const form = await reading(() => request.formData(), 'form');
-    const file = form.get('input_reference');
-    if (!(file instanceof File)) return { fields: fromForm(form) };
-    form.delete('input_reference');
-    return { fields: fromForm(form), picture: new Uint8Array(await file.arrayBuffer()) };
+    const pictures: Partial<Record<(typeof pictureFields)[keyof typeof pictureFields], Uint8Array>> = {};
+    for (const [field, picture] of Object.entries(pictureFields)) {
+      const file = form.get(field);
+      if (!(file instanceof File)) continue;
+      form.delete(field);
+      pictures[picture] = new Uint8Array(await file.arrayBuffer());
+    }
+    return { fields: fromForm(form), ...pictures };
   }
   if (type !== 'application/json') {
     const message = 'The body must be application/json or multipart/form-data. Say which in Content-Type.';
@@ -121,8 +144,9 @@ function fieldProblems(issue: z.core.$ZodIssue): readonly FieldProblem[] {
 }
 
 function unknownField(name: string): string {
-  if (name === 'input_reference') return 'must be one file of a multipart form; paths and addresses are not opened';
+  if (name in pictureFields) return 'must be one file of a multipart form; paths and addresses are not opened';
   if (name === 'image') return 'is the file input_reference of a multipart form here';
+  if (name === 'last' || name === 'mask') return `is the file ${name}_reference of a multipart form here`;
   if (name === 'output' || name === 'overwrite') return 'is the choice of the server; fetch the clip from …/content';
   if (name === 'clips') return 'cannot be sent: a video is one clip. Send a request for each, with clip 0, 1, 2…';
   return `is no field that is known. Known are ${Object.keys(videoFields.shape).join(', ')}`;

@@ -1,5 +1,7 @@
 // A video as callers see it: the object of OpenAI's Videos API, and under `render` every choice that was made.
 import { z } from 'zod';
+import type { AskedDirection } from '../jobs/direction.ts';
+import { withoutPaths as withoutFiles } from '../jobs/prompt-files.ts';
 import type { Job } from '../jobs/job-record.ts';
 import type { JobProgress } from '../jobs/progress.ts';
 import type { Video, VideoEstimate } from '../jobs/videos.ts';
@@ -32,7 +34,8 @@ export type VideoObject = z.output<typeof videoSchema>;
 
 /** Videos are kept until they are deleted, so none expires. */
 export function videoObject({ record, job, hasClip }: Video): VideoObject {
-  const { prompt, model = 'nano', output: _o, overwrite: _w, clips: _c, ...render } = record.request;
+  const { prompt, model = 'nano', output: _o, overwrite: _w, clips: _c, ...chosen } = record.request;
+  const render = { ...withoutFiles(chosen), ...sourceIds(chosen) };
   const status = statusOf(job, hasClip);
   const { width = 0, height = 0, frames = 1, fps = 1 } = render;
   return {
@@ -69,6 +72,16 @@ export function estimateObject({ isFinished, seconds, waiting }: VideoEstimate):
 export function remainingOf(job: Job | undefined): number | null {
   const left = job?.progress?.remainingSeconds;
   return left === undefined ? null : Math.round(left * 10) / 10;
+}
+
+/** The videos that it was made from: their clips are named by their ids. */
+function sourceIds({ extend, between, restyle }: AskedDirection): AskedDirection {
+  const idOf = (path: string): string => path.replace(/^.*[/\\]|\.mp4$/g, '');
+  return {
+    ...(extend !== undefined && { extend: idOf(extend) }),
+    ...(between !== undefined && { between: between.map(idOf) }),
+    ...(restyle !== undefined && { restyle: idOf(restyle) }),
+  };
 }
 
 /** What the queue has forgotten is judged by whether its clip is there. */
