@@ -7,6 +7,7 @@ import { bytes, count, table } from './format.ts';
 import { interruptible } from './interrupt.ts';
 import { infoCommand } from './models-info.ts';
 import { pullCommand } from './models-pull.ts';
+import { quantiseCommand } from './models-quantise.ts';
 import { rmCommand } from './models-rm.ts';
 
 const lsExamples = `
@@ -37,8 +38,9 @@ export function modelsCommand(): Command {
     .option('--json', 'print the findings as JSON')
     .addHelpText('after', verifyExamples)
     .action(verifyModels);
-  const models = new Command('models').description('get, list, check and remove models');
-  for (const command of [pullCommand(), ls, infoCommand(), verify, rmCommand()]) models.addCommand(command);
+  const models = new Command('models').description('get, list, check, quantise and remove models');
+  for (const command of [pullCommand(), ls, infoCommand(), verify, quantiseCommand(), rmCommand()])
+    models.addCommand(command);
   return models;
 }
 

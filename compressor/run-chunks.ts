@@ -33,7 +33,7 @@ export async function runWhole(
 ): Promise<Tensor> {
   const key = `${direction} whole ${clip.shape.join('x')}`;
   const graph = () => compile({ outputs: { result: chunkGraph(config, direction, clip.shape).result }, weights });
-  return fetched(await sessions.run(key, graph, { chunk: clip }), 'result');
+  return fetched(await sessions.run(key, { chunk: clip }, { graph }), 'result');
 }
 
 /** Runs chunks in their order, the clip's first one first. The state is dropped at the end, also when the reader stops early. */
@@ -44,7 +44,8 @@ export async function* runChunks(
 ): AsyncGenerator<Tensor> {
   let past: KeptState | undefined;
   const replaceState = (next: KeptState | undefined) => {
-    runner.engine.drop(Object.values(past ?? {}));
+    const lives = new Set(Object.values(next ?? {}).map(({ kept }) => kept));
+    runner.engine.drop(Object.values(past ?? {}).filter(({ kept }) => !lives.has(kept)));
     past = next;
   };
   try {
@@ -66,11 +67,16 @@ function runChunk(
 ): Promise<Record<string, Value>> {
   const graph = () => {
     const { result, state } = chunkGraph(config, direction, chunk.shape, past);
-    return compile({ outputs: { result, ...rename(state, (name) => NEXT + name) }, weights });
+    return compile({ outputs: { result, ...rename(reversed(state), (name) => NEXT + name) }, weights });
   };
   const key = `${direction} ${past === undefined ? 'first' : 'next'} ${chunk.shape.join('x')}`;
   const feeds = { chunk, ...rename(past ?? {}, (name) => PAST + name) };
-  return sessions.run(key, graph, feeds, (output) => output.startsWith(NEXT));
+  // What a decoder's layer leaves is cut out of its past and present joined, which alone reads its past: it may be written there.
+  const names = direction === 'decode' ? Object.keys(past ?? {}) : [];
+  const over = Object.fromEntries(names.map((name) => [NEXT + name, PAST + name]));
+  // One run of the first chunk is followed by many of the next: its memory is given back.
+  const options = { memoryPattern: false, arena: past !== undefined };
+  return sessions.run(key, feeds, { graph, options, keeps: (output) => output.startsWith(NEXT), over });
 }
 
 const PAST = 'past.';
@@ -98,6 +104,13 @@ function chunkGraph(
   const { moments, state } = encodeMoments(p, config, chunk, remembered);
   return { result: moments, state };
 }
+
+/**
+ * onnxruntime follows the last output first. In the order of layers each layer's state would be cut at the very end, and all
+ * that they are cut from would stay in memory until then.
+ */
+const reversed = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).reverse());
 
 function rename<T>(record: Readonly<Record<string, T>>, to: (name: string) => string): Record<string, T> {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [to(name), value]));

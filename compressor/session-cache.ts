@@ -2,6 +2,17 @@
 // recently used are released beyond a limit, so that a server which renders many sizes does not fill its memory.
 import type { CompiledGraph } from '../graph/compile.ts';
 import type { Engine, Session, Value } from '../graph/engine.ts';
+import type { SessionOptions } from '../graph/session.ts';
+
+/** A graph to be opened when it is not, and how; what is done with its outputs. */
+export interface CachedRun {
+  readonly graph: () => CompiledGraph;
+  readonly options?: SessionOptions;
+  /** Outputs that stay in the engine; none if left out. */
+  readonly keeps?: (output: string) => boolean;
+  /** Of these, which take the memory of a kept input, and of which. */
+  readonly over?: Readonly<Record<string, string>>;
+}
 
 interface Entry {
   readonly outputs: readonly string[];
@@ -20,20 +31,19 @@ export class SessionCache {
     this.#limit = limit;
   }
 
-  /** Runs the graph of this key, which is compiled and opened if it is not open. Outputs that `keeps` picks stay in the engine. */
+  /** Runs the graph of this key, which is compiled and opened if it is not open. */
   async run(
     key: string,
-    graph: () => CompiledGraph,
     feeds: Readonly<Record<string, Value>>,
-    keeps: (output: string) => boolean = () => false,
+    { graph, options, keeps = () => false, over = {} }: CachedRun,
   ): Promise<Record<string, Value>> {
-    const entry = this.#entries.get(key) ?? this.#open(graph());
+    const entry = this.#entries.get(key) ?? this.#open(graph(), options);
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     entry.running++;
     try {
       const session = await entry.session;
-      return await session.run(feeds, { keep: entry.outputs.filter(keeps) });
+      return await session.run(feeds, { keep: entry.outputs.filter(keeps), over });
     } catch (error) {
       this.#forget();
       throw error;
@@ -49,8 +59,8 @@ export class SessionCache {
     await Promise.all(entries.map(async ({ session }) => (await session).release()));
   }
 
-  #open(graph: CompiledGraph): Entry {
-    return { outputs: graph.outputs.map(({ name }) => name), session: this.#engine.open(graph), running: 0 };
+  #open(graph: CompiledGraph, options?: SessionOptions): Entry {
+    return { outputs: graph.outputs.map(({ name }) => name), session: this.#engine.open(graph, options), running: 0 };
   }
 
   /** After a failure: an engine's process that died took all its sessions with it, so the next run opens anew. */

@@ -31,6 +31,8 @@ export type TextEncoderSource = TextEncoderModel & {
   /** Tells this encoder's states from any other's in the cache, such as a checksum of the weights. */
   readonly modelId: string;
   readonly weights: Weights;
+  /** When 16-bit weights become float32, see CompileRequest. */
+  readonly widen?: 'once' | 'late';
   readonly tokenizer: TextTokenizer;
   /** Default: the last 64 prompts, in memory. */
   readonly cache?: StateCache;
@@ -124,7 +126,7 @@ function statesGraph(source: TextEncoderSource, length: number) {
     source.kind === 'clip'
       ? clipTextStates(p, source.config, inputIds)
       : umt5States(p, source.config, inputIds, input('attention_mask', [1, length]));
-  return compile({ outputs: { states }, weights: source.weights });
+  return compile({ outputs: { states }, weights: source.weights, ...(source.widen && { widen: source.widen }) });
 }
 
 function feeds(ids: readonly number[], length: number, padId: number): Record<string, Tensor> {

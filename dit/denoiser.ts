@@ -30,6 +30,8 @@ export interface Condition {
 export interface DenoiserOptions {
   readonly config: TransformerConfig;
   readonly weights: Weights;
+  /** When 16-bit weights become float32, see CompileRequest. */
+  readonly widen?: 'once' | 'late';
   /** Of the latents: [outChannels,T,H,W]. */
   readonly shape: readonly [number, number, number, number];
   /** Timesteps per clip: 1, one per token frame, or one per token. */
@@ -48,8 +50,10 @@ export interface Denoiser {
 
 /** Opens the transformer for one shape. Throws ModelFileError when weights are missing or do not fit the config. */
 export async function openDenoiser(engine: Engine, options: DenoiserOptions): Promise<Denoiser> {
-  const session = await engine.open(compile({ outputs: { velocity: graph(options) }, weights: options.weights }));
-  const { batch } = options;
+  const { batch, weights, widen } = options;
+  const session = await engine.open(
+    compile({ outputs: { velocity: graph(options) }, weights, ...(widen && { widen }) }),
+  );
   return {
     async run(latents, timesteps, conditions) {
       if (conditions.length % batch !== 0) {

@@ -20,8 +20,9 @@ const toNode = (value: Operand): Node => (typeof value === 'number' ? scalar(val
 /** A value fed at each run. */
 export const input = (name: string, shape: Shape, dtype: DType = 'float32'): Node =>
   addNode('input', [], { name, shape, dtype });
-/** A float32 parameter, bound to its weights when the graph is compiled. Models ask their Parameters for it instead. */
-export const parameter = (name: string, shape: Shape): Node => addNode('parameter', [], { name, shape });
+/** A parameter, bound to its weights when the graph is compiled. Models ask their Parameters for it instead. */
+export const parameter = (name: string, shape: Shape, dtype: DType = 'float32'): Node =>
+  addNode('parameter', [], { name, shape, dtype });
 export const constant = (value: Tensor): Node => addNode('constant', [], { value });
 export const scalar = (value: number): Node => constant(tensor(Float32Array.of(value), []));
 
@@ -171,6 +172,11 @@ export function linear(x: Node, weight: Node, bias?: Node): Node {
   const product = matmul(x, weight, { transB: true });
   return bias === undefined ? product : add(product, bias);
 }
+
+/** x [...,in] times weights that were rounded to 8 bits, [in,out] int8 with a scale for each output: [...,out]. */
+export const int8Matmul = (x: Node, weight: Node, scale: Node): Node => addNode('int8Matmul', [x, weight, scale], {});
+/** x [...,in] times weights that were rounded to 4 bits, [out,in/128,64] uint8 with scales [out,in/128]: [...,out]. */
+export const int4Matmul = (x: Node, weight: Node, scale: Node): Node => addNode('int4Matmul', [x, weight, scale], {});
 
 export interface ConvOptions {
   readonly bias?: Node | undefined;

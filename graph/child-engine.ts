@@ -128,9 +128,9 @@ class EngineProcess {
 
 function sessionIn(process: EngineProcess, session: number): Session {
   return {
-    run: async (feeds, { keep = [], signal } = {}) => {
+    run: async (feeds, { keep = [], over = {}, signal } = {}) => {
       refuseAborted(signal);
-      return (await process.ask({ kind: 'run', session, feeds, keep })) as Record<string, Value>;
+      return (await process.ask({ kind: 'run', session, feeds, keep, over })) as Record<string, Value>;
     },
     release: async () => {
       if (process.ended === undefined) await process.ask({ kind: 'release', session });

@@ -26,7 +26,7 @@ async function answer(request: Numbered): Promise<unknown> {
       sessions.set(request.id, await openRuntimeSession(request.graph, request.options));
       return request.id;
     case 'run':
-      return runKeeping(sessionOf(request.session), tensors, request.feeds, { keep: request.keep });
+      return runKeeping(sessionOf(request.session), tensors, request.feeds, { keep: request.keep, over: request.over });
     case 'release':
       await sessions.get(request.session)?.release();
       return void sessions.delete(request.session);

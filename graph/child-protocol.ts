@@ -13,6 +13,7 @@ export type Request =
       readonly session: number;
       readonly feeds: Readonly<Record<string, Value>>;
       readonly keep: readonly string[];
+      readonly over: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'release'; readonly session: number }
   | { readonly kind: 'drop'; readonly values: readonly Kept[] };

@@ -12,6 +12,7 @@ import { onnxTypes } from './ops/elementwise.ts';
 import { definitionOf } from './ops/table.ts';
 import { sameShape, show } from './shape.ts';
 import { type DType, type Shape, sizeOf, type Tensor } from './tensor.ts';
+import { withQuantisedProducts } from './quantised-weights.ts';
 import { isStored } from './weights.ts';
 import type { StoredTensor, Weights } from './weights.ts';
 
@@ -30,6 +31,8 @@ export interface CompiledGraph {
   readonly flops: number;
   /** Bytes of weights that are mapped from files. */
   readonly mappedBytes: number;
+  /** Of these, weights that were rounded to 8 or 4 bits; the engine packs them anew, and keeps the copy instead. */
+  readonly quantisedBytes: number;
   /** Bytes of 16-bit weights that are widened to float32 when the graph is opened, and stay. */
   readonly widenedBytes: number;
 }
@@ -184,6 +187,7 @@ class GraphWriter {
   readonly #weights: CompileRequest['weights'];
   readonly #widen: 'once' | 'late';
   flops = 0;
+  quantisedBytes = 0;
 
   constructor({ outputs, weights, widen }: CompileRequest) {
     this.#weights = weights;
@@ -246,15 +250,23 @@ class GraphWriter {
     const source = this.#weights(name);
     if (source === undefined)
       throw new ModelFileError(`The weights have no tensor ${name} ${show(node.shape)}, which the config asks for.`);
-    if (source.dtype !== 'float32') this.#narrow.add(name);
+    if (source.dtype !== node.dtype) {
+      if (node.dtype !== 'float32')
+        throw new ModelFileError(
+          `Tensor ${name} is ${source.dtype}, it must be ${node.dtype}. Quantise the model again.`,
+        );
+      this.#narrow.add(name);
+    }
+    if (node.dtype === 'int8' || node.dtype === 'uint8') this.quantisedBytes += sizeOf(node.shape);
     return this.writer.parameter(name, node.shape, source);
   }
 }
 
 /** The ONNX model that computes `outputs`. Throws ModelFileError when a weight is missing or has another shape. */
 export function compile(request: CompileRequest): CompiledGraph {
-  const { outputs } = request;
-  const graph = new GraphWriter(request);
+  const { weights } = request;
+  const outputs = weights === 'inputs' ? request.outputs : withQuantisedProducts(request.outputs, weights);
+  const graph = new GraphWriter({ ...request, outputs });
   const { writer, inputs } = graph;
   for (const node of Object.values(outputs)) graph.write(node);
   const results = Object.entries(outputs).map(([name, node]) => {
@@ -282,6 +294,7 @@ export function compile(request: CompileRequest): CompiledGraph {
     outputs: results,
     flops: graph.flops,
     mappedBytes: writer.mappedBytes,
+    quantisedBytes: graph.quantisedBytes,
     widenedBytes: writer.widenedBytes,
   };
 }

@@ -4,7 +4,7 @@ import type { CompiledGraph } from './compile.ts';
 import { JobFailedError, ShapeError } from './errors.ts';
 import { openRuntimeSession } from './session.ts';
 import type { Device, RuntimeSession, SessionOptions } from './session.ts';
-import type { Shape, Tensor } from './tensor.ts';
+import { type Shape, type Tensor, zeros } from './tensor.ts';
 
 /** A tensor that stays in the engine; it can be fed to any of the engine's sessions until it is dropped. */
 export interface Kept {
@@ -26,6 +26,11 @@ export function fetched(values: Readonly<Record<string, Value>>, name: string): 
 export interface RunOptions {
   /** Outputs that stay in the engine. */
   readonly keep?: readonly string[];
+  /**
+   * Outputs that are kept in the memory of a kept input, by the input's name: it is overwritten. Only where the output follows
+   * from a node which is the last to read the input.
+   */
+  readonly over?: Readonly<Record<string, string>>;
   /** A run that has not begun when this is aborted does not begin. One that has begun ends only with its process. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -87,16 +92,20 @@ export async function runKeeping(
   session: RuntimeSession,
   tensors: KeptTensors,
   feeds: Readonly<Record<string, Value>>,
-  { keep = [], signal }: RunOptions = {},
+  { keep = [], over = {}, signal }: RunOptions = {},
 ): Promise<Record<string, Value>> {
   refuseAborted(signal);
   const resolved = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, tensors.resolve(value)]));
-  const results = await session.run(resolved);
-  const entries = Object.entries(results).map(([name, value]) => [
-    name,
-    keep.includes(name) ? tensors.keep(value) : value,
-  ]);
-  return Object.fromEntries(entries) as Record<string, Value>;
+  // What is kept is written where it will lie: the runtime's own memory would hold it a second time.
+  const kept = session.outputs.filter(({ name, dtype }) => keep.includes(name) && dtype === 'float32');
+  const into = kept.map(({ name, shape }) => [name, resolved[over[name] ?? ''] ?? zeros(shape)] as const);
+  const results = await session.run(resolved, into.length === 0 ? undefined : Object.fromEntries(into));
+  const entries = Object.entries(results).map(([name, value]): [string, Value] => {
+    const before = feeds[over[name] ?? ''];
+    if (before !== undefined && isKept(before)) return [name, before];
+    return [name, keep.includes(name) ? tensors.keep(value) : value];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** An engine in this process: runs block its event loop. */

@@ -11,7 +11,7 @@ export interface ReduceAttributes {
 /** Every op with its attributes. Adding a key here without an entry in the table does not compile. */
 export interface OpAttributes {
   input: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
-  parameter: { readonly name: string; readonly shape: Shape };
+  parameter: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
   constant: { readonly value: Tensor };
   add: None;
   sub: None;
@@ -52,6 +52,8 @@ export interface OpAttributes {
   stopGradient: None;
   upsampleNearest2: None;
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
+  int8Matmul: None;
+  int4Matmul: None;
   conv: {
     readonly stride: readonly number[];
     readonly padBefore: readonly number[];

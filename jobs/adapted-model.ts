@@ -1,4 +1,4 @@
-// The model that a request asks for: loaded, and with the request's LoRA files merged into its transformer.
+// The model that a request asks for: loaded, its weights held as the request says, LoRA files merged into its transformer.
 import { createHash } from 'node:crypto';
 import type { TransformerConfig } from '../dit/config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
@@ -9,18 +9,16 @@ import type { ParsedRequest } from './request.ts';
 import type { Settings } from './settings.ts';
 import { openTinyDecoderFile } from './tiny-decoder-file.ts';
 import { transformerGraph } from './verify-model.ts';
+import { withWeightModes } from './weight-modes.ts';
 
 /** @throws InvalidRequestError, ModelFileError */
 export async function loadRequestedModel(
-  {
-    model: name,
-    lora = [],
-    loraLenient = false,
-    decoder,
-  }: Pick<ParsedRequest, 'model' | 'lora' | 'loraLenient' | 'decoder'>,
+  request: Pick<ParsedRequest, 'model' | 'lora' | 'loraLenient' | 'decoder' | 'weights' | 'textWeights'>,
   settings: Settings,
 ): Promise<Model> {
-  const model = await withDecoder(await loadModel(name, settings), decoder, settings);
+  const { model: name, lora = [], loraLenient = false, decoder } = request;
+  const loaded = await withDecoder(await loadModel(name, settings), decoder, settings);
+  const model = await withWeightModes(loaded, request);
   if (lora.length === 0) return model;
   const { transformer, experts, fingerprint } = model;
   const choices = lora.map(parseLora);

@@ -12,6 +12,7 @@ import { compile } from '../graph/compile.ts';
 import { type Engine, fetched, localEngine, type Session } from '../graph/engine.ts';
 import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import { floats, sizeOf, type Tensor, tensor } from '../graph/tensor.ts';
+import { quantisedMatrix } from '../graph/quantised-weights.ts';
 import { isStored, type StoredTensor, type Weights } from '../graph/weights.ts';
 import { float32ToFloat16 } from '../io/float16.ts';
 import { openSafetensors, readStored, readTensor, type SafetensorsFile } from '../io/safetensors.ts';
@@ -110,7 +111,9 @@ export async function mergeLoras(
   const path = join(place.cacheFolder, 'merged', `${name}.safetensors`);
   if (!(await stat(path).then(() => true, () => false))) await writeMerged(path, base, loras); // prettier-ignore
   const merged = await openSafetensors(path);
-  return (parameter) => merged.weights(parameter) ?? base(parameter);
+  // What a file changed is used as it was merged, and not by a quantised form that was made before.
+  const isOutdated = (parameter: string): boolean => merged.tensors.has(quantisedMatrix(parameter) ?? '');
+  return (parameter) => merged.weights(parameter) ?? (isOutdated(parameter) ? undefined : base(parameter));
 }
 
 async function writeMerged(path: string, base: Weights, loras: readonly OpenLora[]): Promise<void> {

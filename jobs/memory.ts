@@ -34,10 +34,11 @@ export function activationBytes(model: Model, size: Size): { readonly steps: num
   return { steps: BYTES * tokens * perToken, decode: BYTES * (decoding + video) };
 }
 
-/** Bytes of activations at the widest place of a render. */
+/** Bytes of a render's widest stage: activations, and weights that are held in memory. */
 export function estimateMemory(model: Model, size: Size): number {
   const { steps, decode } = activationBytes(model, size);
-  return Math.max(steps, decode);
+  const weights = model.weightBytes ?? { steps: 0, text: 0 };
+  return Math.max(weights.text, weights.steps + steps, decode);
 }
 
 /** Whether frames are so large that the decoder works tile by tile, which blends the tiles' edges. Depends on nothing else. */
@@ -53,11 +54,26 @@ function featuresOf(config: AutoencoderConfig, { width, height }: Omit<Size, 'fr
 export function checkMemory(model: Model, render: Render, available = machineMemory()): void {
   const needed = estimateMemory(model, render);
   if (needed <= available) return;
+  refuseWeights(model, render, available);
   const fits = largestThatFits(model, render, available);
   throw new InvalidRequestError(
     `${render.width}x${render.height} with ${render.frames} frames needs about ${inGB(needed)} of memory; this machine has ${inGB(available)}. ` +
       `${fits === undefined ? 'Use a smaller model.' : `About ${fits.width}x${fits.height} with ${fits.frames} frames would fit.`}`,
   );
+}
+
+/** Weights that fit at no size are to be held in another way. */
+function refuseWeights({ name, weightBytes }: Model, { weights, textWeights }: Render, available: number): void {
+  const parts = [
+    ['weights', weights, weightBytes?.steps ?? 0],
+    ['textWeights', textWeights, weightBytes?.text ?? 0],
+  ] as const;
+  for (const [field, mode, bytes] of parts) {
+    if (bytes <= available) continue;
+    throw new InvalidRequestError(
+      `${field} (=${mode}): those of ${name} take ${inGB(bytes)} of memory so; this machine has ${inGB(available)}. As f16 they stay in their files, as int8 or int4 they are smaller.`,
+    );
+  }
 }
 
 /** Memory of the machine, or of the container. */

@@ -25,6 +25,8 @@ import { readSettings, type Settings } from './settings.ts';
 export interface Network<Config> {
   readonly config: Config;
   readonly weights: Weights;
+  /** When 16-bit weights become float32; as their size suggests if left out. */
+  readonly widen?: 'once' | 'late';
 }
 
 /** Wan 2.2 A14B has two transformers: `low` takes over where the noise falls below the boundary. */
@@ -43,7 +45,7 @@ export interface Model {
   readonly transformer: Network<TransformerConfig>;
   readonly experts?: Experts;
   readonly autoencoder: Network<AutoencoderConfig>;
-  readonly textEncoder: TextEncoderModel & { readonly weights: Weights; readonly modelId: string };
+  readonly textEncoder: TextEncoderModel & Omit<Network<unknown>, 'config'> & { readonly modelId: string };
   readonly tokenizer: TextTokenizer;
   /** CLIP's picture tower, of models that attend to pictures. */
   readonly imageEncoder?: Network<ClipVisionConfig> & { readonly statistics: PixelStatistics };
@@ -56,6 +58,8 @@ export interface Model {
   readonly defaults: ModelDefaults;
   /** Decodes in place of the autoencoder, where a request asks for it. */
   readonly tinyDecoder?: TinyDecoderFile;
+  /** Memory that weights take where a request says how they are held; else they stay in their files, or are small. */
+  readonly weightBytes?: { readonly steps: number; readonly text: number };
 }
 
 /**

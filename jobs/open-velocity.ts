@@ -2,6 +2,7 @@
 // guidance, with the expert that the noise asks for, and with step caching where the request wants it fast.
 import { type Condition, type Denoiser, openDenoiser } from '../dit/denoiser.ts';
 import { expertAt, expertsByNoise, guidedVelocity, type Velocity } from '../dit/guidance.ts';
+import { oneAtATime } from '../dit/one-at-a-time.ts';
 import { tokenCount, tokenGrid } from '../dit/patchify.ts';
 import { type CachedVelocity, cachedVelocity } from '../dit/step-cache.ts';
 import type { Engine } from '../graph/engine.ts';
@@ -28,11 +29,22 @@ interface Expert {
 /** Up to so many tokens, both passes of guidance run as one batch: faster for small clips, twice the memory. */
 const TOKENS_PER_BATCH = 8192;
 
+/** Bytes of weights from which stages load one after the other: what is open of one stage closes before the next. */
+const LARGE_BYTES = 256 * 2 ** 20;
+
+/** What was opened for one shape. */
+interface Opened {
+  readonly key: string;
+  readonly experts: readonly Expert[];
+  readonly flops: number;
+  readonly isLarge: boolean;
+}
+
 /** Stays open from clip to clip as long as shapes stay the same. */
 export class Transformers {
   readonly #model: Model;
   readonly #engine: Engine;
-  #open: { readonly key: string; readonly experts: readonly Expert[]; readonly flops: number } | undefined;
+  #open: Opened | undefined;
 
   constructor(model: Model, engine: Engine) {
     this.#model = model;
@@ -56,13 +68,18 @@ export class Transformers {
     return { velocity: boundary !== undefined && low ? expertsByNoise(boundary, high!, low) : high!, flops };
   }
 
+  /** Whether what is open takes so much that other stages should have the memory while it does not run. */
+  get isLarge(): boolean {
+    return this.#open?.isLarge ?? false;
+  }
+
   async close(): Promise<void> {
     const open = this.#open?.experts ?? [];
     this.#open = undefined;
     await Promise.all(open.map(({ denoiser }) => denoiser.release()));
   }
 
-  async #openExperts({ render, shape, timesteps, like }: Denoising) {
+  async #openExperts({ render, shape, timesteps, like }: Denoising): Promise<Opened> {
     const { transformer, experts } = this.#model;
     const isSmall = tokenCount(tokenGrid(transformer.config, shape)) <= TOKENS_PER_BATCH;
     const scales = [render.guidance, ...(experts ? [render.guidanceLow ?? render.guidance] : [])];
@@ -71,15 +88,16 @@ export class Transformers {
     const key = JSON.stringify([shape, timesteps, scales, batches, shapesOf(like)]);
     if (this.#open?.key !== key) {
       await this.close();
-      const meter = { flops: 0 };
+      const meter = { flops: 0, weightBytes: 0 };
       const engine = meteredEngine(this.#engine, meter);
-      const open: Expert[] = [];
-      for (const [i, network] of [transformer, ...(experts ? [experts.low] : [])].entries()) {
-        const [batch, scale] = [batches[i]!, scales[i]!];
-        open.push({ denoiser: await openDenoiser(engine, { ...network, shape, timesteps, like, batch }), scale });
-      }
+      const denoisers = await oneAtATime(
+        [transformer, ...(experts ? [experts.low] : [])].map(
+          (network, i) => () => openDenoiser(engine, { ...network, shape, timesteps, like, batch: batches[i]! }),
+        ),
+      );
+      const open = denoisers.map((denoiser, i): Expert => ({ denoiser, scale: scales[i]! }));
       const runs = scales[0] === 1 || batches[0] === 2 ? 1 : 2;
-      this.#open = { key, experts: open, flops: (meter.flops / open.length) * runs };
+      this.#open = { key, experts: open, flops: meter.flops * runs, isLarge: meter.weightBytes > LARGE_BYTES };
     }
     return this.#open;
   }
@@ -106,11 +124,12 @@ function separatePasses({ denoiser, scale }: Expert, { positive, negative }: Con
   return { conditional: pass(positive), unconditional: pass(negative), scale };
 }
 
-/** The engine, adding up the operations of the graphs that are opened through it. */
-function meteredEngine(engine: Engine, meter: { flops: number }): Engine {
+/** The engine, noting what the graph costs that was opened through it last. */
+function meteredEngine(engine: Engine, meter: { flops: number; weightBytes: number }): Engine {
   return {
     open: (graph, options) => {
-      meter.flops += graph.flops;
+      meter.flops = graph.flops;
+      meter.weightBytes = graph.mappedBytes;
       return engine.open(graph, options);
     },
     drop: (values) => engine.drop(values),

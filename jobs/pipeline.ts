@@ -140,11 +140,14 @@ export class Pipeline {
     const positive = timed?.[partAt(timed, options.seconds ?? 0)]?.positive ?? prompts.positive;
     const shape = this.latentShape(render);
     const timesteps = options.eachFrame === true ? tokenGrid(this.model.transformer.config, shape).frames : 1;
-    return this.#transformers.velocity(render, { positive, negative }, { shape, timesteps });
+    const opened = await this.#transformers.velocity(render, { positive, negative }, { shape, timesteps });
+    if (this.#transformers.isLarge) await this.#closeAutoencoders();
+    return opened;
   }
 
   /** Latents [C*T*H*W] as the sampler leaves them to frames, in pieces as they are ready. */
   async *frames(render: Render, latents: Float32Array): AsyncGenerator<Frames> {
+    if (this.#transformers.isLarge) await this.#transformers.close();
     const [, ...grid] = this.latentShape(render);
     const references = render.reference?.length ?? 0;
     const { config } = this.model.autoencoder;
@@ -175,8 +178,12 @@ export class Pipeline {
   /** Releases all graphs; the engine stays open. */
   async close(): Promise<void> {
     await this.#text.release();
-    await Promise.all(Object.values(this.#autoencoders).map((autoencoder) => autoencoder.close()));
+    await this.#closeAutoencoders();
     await this.#transformers.close();
     await this.#tiny?.close();
+  }
+
+  async #closeAutoencoders(): Promise<void> {
+    await Promise.all(Object.values(this.#autoencoders).map((autoencoder) => autoencoder.close()));
   }
 }

@@ -58,11 +58,11 @@ export async function planRender(request: GenerateRequest, settings: Settings = 
   const passes = windows * render.steps * (render.guidance === 1 ? 1 : 2);
   const [text, steps, decoding] = [textGraph(model), stepGraph(model, render), decodeGraph(model, render)];
   const stage = (name: StagePlan['stage'], graph: CompiledGraph, activations: number, runs: number): StagePlan => {
-    const { mappedBytes, widenedBytes, flops } = graph;
-    const packed = mappedBytes < PREPACKED_BELOW ? mappedBytes : 0;
+    const { mappedBytes, widenedBytes, quantisedBytes, flops } = graph;
+    const packed = mappedBytes < PREPACKED_BELOW ? mappedBytes : quantisedBytes;
     return {
       stage: name,
-      mappedBytes,
+      mappedBytes: mappedBytes - quantisedBytes,
       privateBytes: widenedBytes + packed + activations,
       seconds: (flops * runs) / (speed * REACHED),
     };
@@ -89,12 +89,13 @@ function textGraph({ textEncoder, textLength }: Model): CompiledGraph {
   const ids = input('ids', [1, Math.min(TEXT_TOKENS, textLength)], 'int32');
   const states =
     textEncoder.kind === 'clip' ? clipTextStates(p, textEncoder.config, ids) : umt5States(p, textEncoder.config, ids);
-  return compile({ outputs: { states: states.lastHiddenState }, weights: textEncoder.weights });
+  const { weights, widen } = textEncoder;
+  return compile({ outputs: { states: states.lastHiddenState }, weights, ...(widen && { widen }) });
 }
 
-/** One pass of the transformer; with two experts each pass runs one of them, but both are mapped. */
+/** One pass of the transformer; of two experts only the one that runs is open. */
 function stepGraph(model: Model, render: Render): CompiledGraph {
-  const { config, weights } = model.transformer;
+  const { config, weights, widen } = model.transformer;
   const [, , ...grid] = latentShape(model.autoencoder.config, render);
   const node = velocity(parameterScope().parameters, config, {
     latents: input('latents', [1, config.inChannels, ...grid]),
@@ -104,10 +105,7 @@ function stepGraph(model: Model, render: Render): CompiledGraph {
       config.posEmbedLength === null && { image: input('image', [1, 257, config.imageDim]) }),
     ...(config.vace && { control: input('control', [1, config.vace.inChannels, ...grid]) }),
   });
-  const graph = compile({ outputs: { velocity: node }, weights });
-  return model.experts === undefined
-    ? graph
-    : { ...graph, mappedBytes: 2 * graph.mappedBytes, widenedBytes: 2 * graph.widenedBytes };
+  return compile({ outputs: { velocity: node }, weights, ...(widen && { widen }) });
 }
 
 function decodeGraph(model: Model, render: Render): CompiledGraph {

@@ -41,7 +41,14 @@ export function jobPreparer(
 ): (request: GenerateRequest, options?: PrepareOptions) => Promise<PreparedJob> {
   const models = new Map<string, Promise<Model>>();
   const modelOf = (request: ParsedRequest): Promise<Model> => {
-    const key = JSON.stringify([request.model, request.lora, request.loraLenient, request.decoder]);
+    const key = JSON.stringify([
+      request.model,
+      request.lora,
+      request.loraLenient,
+      request.decoder,
+      request.weights,
+      request.textWeights,
+    ]);
     const known = models.get(key) ?? loadRequestedModel(request, settings);
     models.set(key, known);
     return known;

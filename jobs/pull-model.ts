@@ -1,8 +1,9 @@
 // From a name on the hub to a model on this machine: looks up what is needed, says how much it is, makes sure that it fits,
 // fetches what is not there, and puts all of it into the cache that Python's programs use too.
-import { access, readFile, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
+import { freeDiskBytes } from '../io/free-disk.ts';
 import { readJsonFile, isRecord } from '../io/json.ts';
 import { type Hub, type HubFile, type HubListing, listRevision } from '../io/hub.ts';
 import {
@@ -129,7 +130,7 @@ async function planPull(
   );
   const sum = (of: 'sizeBytes' | 'missingBytes'): number => planned.reduce((total, file) => total + file[of], 0);
   const [sizeBytes, missingBytes] = [sum('sizeBytes'), sum('missingBytes')];
-  return { id, revision, commit, files: planned, sizeBytes, missingBytes, freeBytes: await freeBytes(cacheFolder) };
+  return { id, revision, commit, files: planned, sizeBytes, missingBytes, freeBytes: await freeDiskBytes(cacheFolder) };
 }
 
 /** @throws JobFailedError when what is missing does not fit */
@@ -142,13 +143,6 @@ function refuseFullDisk({ id, missingBytes, freeBytes: free }: PullPlan, cacheFo
   );
 }
 
-/** Of the disk that the folder is on, or will be. */
-async function freeBytes(folder: string): Promise<number> {
-  const found = await statfs(folder).catch(() => undefined);
-  if (found !== undefined) return found.bavail * found.bsize;
-  return folder === dirname(folder) ? Infinity : freeBytes(dirname(folder));
-}
-
 /** What is there without asking anybody. @throws InvalidRequestError naming what is missing */
 async function offlineModel(
   address: HubAddress,
@@ -156,7 +150,7 @@ async function offlineModel(
   { only = [] }: PullOptions,
 ): Promise<PulledModel> {
   const folder = await requireSnapshot(address, settings.cacheFolder, only);
-  const free = await freeBytes(settings.cacheFolder);
+  const free = await freeDiskBytes(settings.cacheFolder);
   const { id, revision } = address;
   return { id, revision, commit: folder.slice(-40), files: [], sizeBytes: 0, missingBytes: 0, freeBytes: free, folder };
 }

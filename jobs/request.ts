@@ -6,6 +6,7 @@ import { samplerNames } from '../dit/scheduler-config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { directionFields } from './direction.ts';
 import { problemOf } from './request-problem.ts';
+import { weightModes } from './weight-mode-names.ts';
 
 const whole = (least: number, most: number, orElse = '') => {
   const error = `must be a whole number from ${least} to ${most}${orElse}`;
@@ -31,6 +32,8 @@ const sum = z
   .describe('of the file; another one in its place is refused');
 
 const fallingSigmas = 'must be noise levels that fall from at most 1 and stay above 0, such as 1,0.75,0.5,0.25';
+const weightMode = z.enum(weightModes, { error: `must be one of ${weightModes.join(', ')}` });
+const modes = 'f32 (widened in memory), f16 (in their files), int8 or int4 (made by `models quantize`)';
 
 /** A request to render clips. The descriptions are what `tessera generate --help` prints. */
 export const generateSchema = z.strictObject({
@@ -90,6 +93,8 @@ export const generateSchema = z.strictObject({
     .boolean({ error: 'must be true or false' })
     .optional()
     .describe('leave out what of a LoRA matches nothing in the model'),
+  weights: weightMode.optional().describe(`how the transformer's weights are held: ${modes}`),
+  textWeights: weightMode.optional().describe('the same for the text encoder'),
   width: whole(8, 8192).optional().describe('of the clip in pixels'),
   height: whole(8, 8192).optional().describe('of the clip in pixels'),
   frames: whole(1, 10001).optional().describe('length of the clip, or of what is made at once; 4k+1 for most models'),

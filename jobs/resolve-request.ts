@@ -13,6 +13,7 @@ import { fileFields, type ParsedRequest, pinFields } from './request.ts';
 import { checkVisuals } from './visual-kind.ts';
 import { framesOfSeconds, takesOf } from './take.ts';
 import { promptSeconds } from './timed-prompts.ts';
+import type { WeightMode } from './weight-mode-names.ts';
 
 /** One clip to make, with every choice made. */
 export interface Render extends Direction {
@@ -35,6 +36,9 @@ export interface Render extends Direction {
   /** LoRA files that are merged into the model, `file` or `file:weight`. */
   readonly lora?: readonly string[];
   readonly loraLenient?: boolean;
+  /** How weights are held. */
+  readonly weights?: WeightMode;
+  readonly textWeights?: WeightMode;
   readonly width: number;
   readonly height: number;
   readonly frames: number;
@@ -76,6 +80,8 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
     model: model.name,
     ...(request.lora !== undefined && request.lora.length > 0 && { lora: request.lora.map(loraText) }),
     ...(request.loraLenient === true && { loraLenient: true }),
+    ...(request.weights !== undefined && { weights: request.weights }),
+    ...(request.textWeights !== undefined && { textWeights: request.textWeights }),
     ...size,
     fps: request.fps ?? defaults.fps,
     ...stepsOf(request, defaults),

@@ -49,9 +49,10 @@ function checks(model: Model): readonly (() => void)[] {
   ];
 }
 
-type Graph = (p: Parameters) => Node;
+/** A network's definition on inputs of the smallest size, to ask for every tensor. */
+export type GraphOf = (p: Parameters) => Node;
 
-function textEncoderGraph(textEncoder: Model['textEncoder']): Graph {
+export function textEncoderGraph(textEncoder: Model['textEncoder']): GraphOf {
   const ids = input('ids', [1, 2], 'int32');
   return (p) => {
     if (textEncoder.kind === 'clip') return clipTextStates(p, textEncoder.config, ids).lastHiddenState;
@@ -60,7 +61,7 @@ function textEncoderGraph(textEncoder: Model['textEncoder']): Graph {
 }
 
 /** One token; beside image tokens the reference takes no other number of text positions than 512. */
-export function transformerGraph(config: TransformerConfig, cells: number): Graph {
+export function transformerGraph(config: TransformerConfig, cells: number): GraphOf {
   const { imageDim, posEmbedLength, vace, inChannels, patchSize, textDim } = config;
   const inputs = {
     latents: input('latents', [1, inChannels, patchSize[0], cells, cells]),
@@ -78,13 +79,13 @@ export function transformerGraph(config: TransformerConfig, cells: number): Grap
 }
 
 /** Two latent frames: the first does not pass through the layers that compress time. */
-function autoencoderGraph(config: AutoencoderConfig): Graph {
+function autoencoderGraph(config: AutoencoderConfig): GraphOf {
   const edge = spatialFactor(config);
   const video = input('video', [1, 3, 1 + temporalFactor(config), edge, edge]);
   return (p) => decode(p, config, encode(p, config, video).mean);
 }
 
-function ask(define: Graph, weights: Weights): void {
+function ask(define: GraphOf, weights: Weights): void {
   compile({ outputs: { result: define(parameterScope().parameters) }, weights });
 }
 

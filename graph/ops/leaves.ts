@@ -8,7 +8,7 @@ const never = (): never => {
 
 export const leaves: Definitions<'input' | 'parameter' | 'constant'> = {
   input: { type: (_, { shape, dtype }) => ({ shape, dtype }), onnx: never, gradient: bound },
-  parameter: { type: (_, { shape }) => ({ shape, dtype: 'float32' }), onnx: never, gradient: bound },
+  parameter: { type: (_, { shape, dtype }) => ({ shape, dtype }), onnx: never, gradient: bound },
   constant: {
     type: (_, { value }) => ({ shape: value.shape, dtype: value.dtype }),
     onnx: (emit, _, node) => emit.constant(node.attributes.value),

@@ -8,6 +8,7 @@ import { elementwise } from './elementwise.ts';
 import { leaves } from './leaves.ts';
 import { products } from './matmul.ts';
 import { norms } from './norm.ts';
+import { quantised } from './quantised.ts';
 import { reduce } from './reduce.ts';
 import { structure } from './structure.ts';
 
@@ -17,6 +18,7 @@ export const opTable = {
   ...reduce,
   ...structure,
   ...products,
+  ...quantised,
   ...convolution,
   ...norms,
   ...attentions,

@@ -4,6 +4,7 @@ import * as g from '../../graph/build.ts';
 import type { Node, OpName } from '../../graph/node.ts';
 import { tensor } from '../../graph/tensor.ts';
 import { productSamples } from './product-samples.ts';
+import { quantisedSamples } from './quantised-samples.ts';
 import { apart, between, ids, positive, real, sample } from './sample.ts';
 import type { Sample } from './sample.ts';
 import { structureSamples } from './structure-samples.ts';
@@ -183,4 +184,5 @@ export const samples = {
   ],
   ...structureSamples,
   ...productSamples,
+  ...quantisedSamples,
 } satisfies Record<OpName, readonly Sample[]>;
