@@ -74,9 +74,13 @@ function runChunk(
   // What a decoder's layer leaves is cut out of its past and present joined, which alone reads its past: it may be written there.
   const names = direction === 'decode' ? Object.keys(past ?? {}) : [];
   const over = Object.fromEntries(names.map((name) => [NEXT + name, PAST + name]));
-  // One run of the first chunk is followed by many of the next: its memory is given back.
-  const options = { memoryPattern: false, arena: past !== undefined };
-  return sessions.run(key, feeds, { graph, options, keeps: (output) => output.startsWith(NEXT), over });
+  return sessions.run(key, feeds, {
+    graph,
+    options: { memoryPattern: false },
+    keeps: (output) => output.startsWith(NEXT),
+    over,
+    once: past === undefined, // the first chunk's memory is better used for those that follow
+  });
 }
 
 const PAST = 'past.';

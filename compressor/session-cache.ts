@@ -10,6 +10,8 @@ export interface CachedRun {
   readonly options?: SessionOptions;
   /** Outputs that stay in the engine; none if left out. */
   readonly keeps?: (output: string) => boolean;
+  /** Released when it has run, with all its memory. */
+  readonly once?: boolean;
   /** Of these, which take the memory of a kept input, and of which. */
   readonly over?: Readonly<Record<string, string>>;
 }
@@ -35,7 +37,7 @@ export class SessionCache {
   async run(
     key: string,
     feeds: Readonly<Record<string, Value>>,
-    { graph, options, keeps = () => false, over = {} }: CachedRun,
+    { graph, options, keeps = () => false, over = {}, once = false }: CachedRun,
   ): Promise<Record<string, Value>> {
     const entry = this.#entries.get(key) ?? this.#open(graph(), options);
     this.#entries.delete(key);
@@ -49,6 +51,7 @@ export class SessionCache {
       throw error;
     } finally {
       entry.running--;
+      if (once) await this.#drop(key);
       await this.#trim();
     }
   }
@@ -70,12 +73,16 @@ export class SessionCache {
     for (const { session } of entries) session.then((open) => open.release()).catch(() => undefined);
   }
 
+  async #drop(key: string): Promise<void> {
+    const entry = this.#entries.get(key);
+    this.#entries.delete(key);
+    await (await entry?.session)?.release();
+  }
+
   async #trim(): Promise<void> {
-    for (const [key, { session, running }] of this.#entries) {
+    for (const [key, { running }] of this.#entries) {
       if (this.#entries.size <= this.#limit) return;
-      if (running > 0) continue;
-      this.#entries.delete(key);
-      await (await session).release();
+      if (running === 0) await this.#drop(key);
     }
   }
 }

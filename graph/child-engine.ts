@@ -18,8 +18,15 @@ export interface ChildEngine extends Engine {
   readonly pid: number;
 }
 
+export interface ChildOptions {
+  /** What the child prints is thrown away. */
+  readonly quiet?: boolean;
+  /** Of the child; this process's own if left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
 /** From sources the child needs the TypeScript loader, from a build it is plain JavaScript. */
-function start(firstKept: number, quiet: boolean): ChildProcess {
+function start(firstKept: number, { quiet = false, environment }: ChildOptions): ChildProcess {
   const fromSource = import.meta.url.endsWith('.ts');
   const main = fileURLToPath(new URL(fromSource ? './child-main.ts' : './child-main.js', import.meta.url));
   const loader = () => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
@@ -28,6 +35,7 @@ function start(firstKept: number, quiet: boolean): ChildProcess {
     execArgv: fromSource ? ['--import', loader()] : [],
     // What the child prints goes to standard error: standard output may carry a program's JSON.
     stdio: quiet ? ['ignore', 'ignore', 'ignore', 'ipc'] : ['ignore', 2, 2, 'ipc'],
+    ...(environment && { env: environment }),
   });
 }
 
@@ -63,8 +71,8 @@ class EngineProcess {
   readonly #exited: Promise<void>;
   #next = 1;
 
-  constructor(firstKept: number, quiet: boolean) {
-    this.#child = start(firstKept, quiet);
+  constructor(firstKept: number, options: ChildOptions) {
+    this.#child = start(firstKept, options);
     this.pid = this.#child.pid ?? -1;
     this.#child.on('message', (reply: Reply) => this.#settle(reply));
     this.#exited = new Promise((resolve) => {
@@ -144,12 +152,9 @@ const keptPerProcess = 2 ** 32;
  * Starts an engine in a child process. Its crash rejects what was running with JobFailedError (ENGINE_DIED); its sessions and
  * kept tensors are gone then, and the next `open` starts another child.
  */
-export async function childEngine(
-  defaults: SessionOptions = {},
-  { quiet = false }: { readonly quiet?: boolean } = {},
-): Promise<ChildEngine> {
+export async function childEngine(defaults: SessionOptions = {}, options: ChildOptions = {}): Promise<ChildEngine> {
   let count = 0;
-  const begin = () => new EngineProcess(1 + keptPerProcess * count++, quiet);
+  const begin = () => new EngineProcess(1 + keptPerProcess * count++, options);
   let current = begin();
   let closed = false;
   await current.ask({ kind: 'hello' });

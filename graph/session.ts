@@ -24,8 +24,6 @@ export interface SessionOptions {
   readonly prepack?: boolean;
   /** Plan memory by pattern, which may double it. Default: below 256 MB of mapped weights. */
   readonly memoryPattern?: boolean;
-  /** Keep the memory of a run for the next one, which is faster. Default on. */
-  readonly arena?: boolean;
   /** Let idle threads spin. Faster on cores of one's own, wasteful on shared ones. Default off. */
   readonly spin?: boolean;
 }
@@ -51,7 +49,6 @@ function ortOptions(graph: CompiledGraph, options: SessionOptions): ort.Inferenc
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4, // what it would print is in the error that it throws
     enableMemPattern: options.memoryPattern ?? !isLarge,
-    enableCpuMemArena: options.arena ?? true,
     // Its own default counts one core less than there are on some virtual machines, which halves all speeds on two.
     intraOpNumThreads: options.threads ?? availableParallelism(),
     extra: {

@@ -74,6 +74,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export const environmentNow = (): Environment => process.env;
 
+/**
+ * Of the engine's process. glibc would take blocks of up to 32 MB out of its heap, where one that stays keeps the memory of all that
+ * were freed below it: 0.6 GB of a clip of 256x256. The setting is the user's where there is one, and nothing to other libraries.
+ */
+export const engineEnvironment = (): Environment => ({ MALLOC_MMAP_THRESHOLD_: String(2 ** 20), ...process.env });
+
 /** Reads the settings. An empty variable counts as unset. @throws InvalidRequestError naming a variable that makes no sense */
 export function readSettings(environment: Environment = environmentNow()): Settings {
   const read: Read = (name) => environment[name]?.trim() || undefined;

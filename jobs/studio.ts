@@ -5,7 +5,7 @@ import { type Engine, localEngine } from '../graph/engine.ts';
 import { chooseDevice } from './device.ts';
 import type { Model } from './model.ts';
 import { Pipeline } from './pipeline.ts';
-import { readSettings, type Settings } from './settings.ts';
+import { engineEnvironment, readSettings, type Settings } from './settings.ts';
 
 /** `child` runs graphs in a child process, `local` in this one, whose event loop they block. */
 export type EngineChoice = 'child' | 'local' | Engine;
@@ -48,7 +48,7 @@ export class Studio {
     const { device, notice } = await chooseDevice(wanted, threads);
     this.notice = notice;
     const options = { device, ...(threads !== undefined && { threads }) };
-    return this.#choice === 'local' ? localEngine(options) : childEngine(options);
+    return this.#choice === 'local' ? localEngine(options) : childEngine(options, { environment: engineEnvironment() });
   }
 
   async #leave(): Promise<void> {

@@ -27,12 +27,12 @@ describe('planRender', () => {
     expect(longer.stages[1]!.privateBytes).toBeGreaterThan(plan.stages[1]!.privateBytes);
   });
 
-  it('counts both experts', async () => {
+  it('counts one of two experts, as only one is open at a time', async () => {
     const [one, two] = [
       await planRender({ prompt: 'a cat', model: 'tiny' }, settings),
       await planRender({ prompt: 'a cat', model: 'experts' }, settings),
     ];
-    expect(two.stages[1]!.mappedBytes).toBeGreaterThan(1.5 * one.stages[1]!.mappedBytes);
+    expect(two.stages[1]).toMatchObject({ mappedBytes: one.stages[1]!.mappedBytes });
   });
 
   it('refuses what cannot fit before anything is built', async () => {
