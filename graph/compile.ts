@@ -250,13 +250,7 @@ class GraphWriter {
     const source = this.#weights(name);
     if (source === undefined)
       throw new ModelFileError(`The weights have no tensor ${name} ${show(node.shape)}, which the config asks for.`);
-    if (source.dtype !== node.dtype) {
-      if (node.dtype !== 'float32')
-        throw new ModelFileError(
-          `Tensor ${name} is ${source.dtype}, it must be ${node.dtype}. Quantise the model again.`,
-        );
-      this.#narrow.add(name);
-    }
+    if (source.dtype !== node.dtype) this.#narrow.add(name);
     if (node.dtype === 'int8' || node.dtype === 'uint8') this.quantisedBytes += sizeOf(node.shape);
     return this.writer.parameter(name, node.shape, source);
   }

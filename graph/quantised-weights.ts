@@ -6,10 +6,13 @@ import { int4Matmul, int8Matmul, parameter } from './build.ts';
 import { topologicalOrder } from './node.ts';
 import type { Node } from './node.ts';
 import { INT4_BLOCK } from './ops/quantised.ts';
+import type { DType } from './tensor.ts';
 import type { Weights } from './weights.ts';
 
 export const quantisedTypes = ['int8', 'int4'] as const;
 export type QuantisedType = (typeof quantisedTypes)[number];
+
+const valueType = { int8: 'int8', int4: 'uint8' } as const satisfies Record<QuantisedType, DType>;
 
 /** The names of a matrix's rounded values and of their scales. */
 export const quantisedNames = (name: string, type: QuantisedType) =>
@@ -56,12 +59,12 @@ function quantisedProduct(node: Node, x: Node | undefined, weights: Weights): No
   const weight = weightOf(node);
   if (weight === undefined || x === undefined) return undefined;
   const type = quantisedTypes.find(
-    (each) => weights(quantisedNames(weight.attributes.name, each).values) !== undefined,
+    (each) => weights(quantisedNames(weight.attributes.name, each).values)?.dtype === valueType[each],
   );
   if (type === undefined) return undefined;
   const names = quantisedNames(weight.attributes.name, type);
   const shapes = quantisedShapes(weight.shape as [number, number], type);
-  const values = parameter(names.values, shapes.values, type === 'int8' ? 'int8' : 'uint8');
+  const values = parameter(names.values, shapes.values, valueType[type]);
   const scales = parameter(names.scales, shapes.scales);
   return type === 'int8' ? int8Matmul(x, values, scales) : int4Matmul(x, values, scales);
 }

@@ -32,7 +32,7 @@ describe('planRender', () => {
       await planRender({ prompt: 'a cat', model: 'tiny' }, settings),
       await planRender({ prompt: 'a cat', model: 'experts' }, settings),
     ];
-    expect(two.stages[1]).toMatchObject({ mappedBytes: one.stages[1]!.mappedBytes });
+    expect(two.stages[1]!.mappedBytes).toBeLessThan(1.5 * one.stages[1]!.mappedBytes);
   });
 
   it('refuses what cannot fit before anything is built', async () => {
