@@ -44,12 +44,10 @@ export class TinyDecoder {
       for (let t = 0; t < frames; t++) {
         const frame = { ...cut(latents, { frames: [t, t + 1] }), shape: [1, channels, h, w] };
         const feeds = { latents: frame, ...memory };
-        const results = await this.#sessions.run(
-          `${h}x${w}`,
-          () => this.#graph(h, w),
-          feeds,
-          (name) => name !== 'video',
-        );
+        const results = await this.#sessions.run(`${h}x${w}`, feeds, {
+          graph: () => this.#graph(h, w),
+          keeps: (name) => name !== 'video',
+        });
         this.#drop(memory);
         memory = Object.fromEntries(Object.keys(shapes).map((name) => [name, results[`next.${name}`]!]));
         const video = clampValues(fetched(results, 'video'), -1, 1);

@@ -111,6 +111,7 @@ export async function openRuntimeSession(graph: CompiledGraph, options: SessionO
   });
   let fellBack = false;
   return {
+    outputs: graph.outputs,
     run: async (feeds, into) => {
       try {
         return await current.run(feeds, into);
