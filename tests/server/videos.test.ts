@@ -30,7 +30,11 @@ describe('a server of videos', { timeout: 10 * MINUTES }, () => {
       expect(video.progress).toBeGreaterThanOrEqual(0);
       return video.status === 'completed' && video;
     });
-    expect(done).toMatchObject({ progress: 100, expires_at: null, render: { frames: 5, seconds: 1, fps: 8, seed: 0, steps: 4 } });
+    expect(done).toMatchObject({
+      progress: 100,
+      expires_at: null,
+      render: { frames: 5, seconds: 1, fps: 8, seed: 0, steps: 4 },
+    });
     expect(done.completed_at).toBeGreaterThanOrEqual(done.created_at);
     const clip = Buffer.from(await (await videos.downloadContent(created.id)).arrayBuffer());
     const record = JSON.parse(await readFile(join(shelf, `${created.id}.json`), 'utf8')) as { output: { sha256: string } }; // prettier-ignore
