@@ -32,7 +32,7 @@ const parts: Readonly<Record<TrainedPart, string>> = {
 
 const stages = {
   vae: 'pictures, clips, refine, decoder',
-  dit: 'gate, pictures, stills, clips, wide',
+  dit: 'gate, pictures, stills, layouts, moves, clips, wide',
   captioner: 'words, projection, both (default), whole',
 };
 

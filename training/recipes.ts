@@ -188,7 +188,7 @@ const common = {
   config: parseTransformerConfig(transformerJson),
   sigma: { kind: 'logit-normal', mean: 0.8, std: 1.1, shift: 1 },
   actorWeight: 3,
-  layoutWeight: 30,
+  layoutWeight: 6,
   captionDropout: 0.1,
   firstFrameGiven: 0,
   captions: ['tag', 'plain', 'full'],
@@ -203,9 +203,20 @@ const picture = { frames: 1, width: 128, height: 128, batch: 8, sizeRange: [0.4,
 const smallClip = { frames: 17, width: 64, height: 64, batch: 8, sizeRange: [0.66, 0.88] } as const;
 const clip = { frames: 17, width: 128, height: 128, batch: 2, sizeRange: [0.4, 0.56] } as const;
 
+const middleClip = { frames: 17, width: 96, height: 96, batch: 6, sizeRange: [0.57, 0.6] } as const;
+
+/** All motions, each always performed in the same way. */
+const motionsAlone = {
+  world: { ...calm, motions: fullWorld.motions, variety: 0 },
+  sigma: noisier,
+  firstFrameGiven: 0.2,
+  scenes: 6_000,
+} as const;
+
 /**
  * The curriculum, narrow to wide. Each stage goes on from the checkpoint of the one before it. Latent frames after the first stand
- * for four frames and look different, so actors are learned in them anew, at rest, before they move.
+ * for four frames and look different, so actors are learned in them anew, at rest, before they move. Then layouts, which say
+ * where they go, and moves, which paint what the layouts say.
  */
 export const transformerStages = {
   gate: {
@@ -235,17 +246,24 @@ export const transformerStages = {
     ],
     scenes: 20_000,
   },
-  moves: {
+  layouts: {
     ...common,
-    world: { ...calm, motions: fullWorld.motions, variety: 0 },
-    sigma: noisier,
-    firstFrameGiven: 0.2,
+    ...motionsAlone,
+    layoutWeight: 30,
     buckets: [
       { ...smallClip, sizeRange: [0.43, 0.45], batch: 24, share: 0.5 },
-      { ...clip, width: 96, height: 96, sizeRange: [0.57, 0.6], batch: 6, share: 0.25 },
+      { ...middleClip, share: 0.25 },
       { ...clip, sizeRange: [0.43, 0.45], batch: 3, share: 0.25 },
     ],
-    scenes: 6_000,
+  },
+  moves: {
+    ...common,
+    ...motionsAlone,
+    buckets: [
+      { ...smallClip, sizeRange: [0.86, 0.9], batch: 12, share: 0.35 },
+      { ...middleClip, share: 0.3 },
+      { ...clip, sizeRange: [0.43, 0.45], batch: 3, share: 0.35 },
+    ],
   },
   clips: {
     ...common,
