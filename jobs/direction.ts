@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { InvalidRequestError } from '../graph/errors.ts';
 
-const path = (of: string) => z.string({ error: 'must be text' }).max(4096).min(1, { error: 'is empty' }).describe(of);
+const path = z.string({ error: 'must be text' }).max(4096).min(1, { error: 'is empty' });
 const part = (least: number) => {
   const error = `must be a number from ${least} to 1`;
   return z.number({ error }).min(least, { error }).max(1, { error });
@@ -24,13 +24,13 @@ export const directionFields = {
     .max(3600, { error: badSeconds })
     .optional()
     .describe('length; what is longer than the model makes at once is made window by window'),
-  extend: path('video that the clip goes on from').optional(),
+  extend: path.optional().describe('video that the clip goes on from'),
   side: z
     .enum(sides, { error: `must be one of ${sides.join(', ')}` })
     .optional()
     .describe('where a video is extended: end (default), start or both'),
   between: z
-    .array(path('video'), { error: 'must be two videos' })
+    .array(path, { error: 'must be two videos' })
     .length(2, { error: 'must be two videos' })
     .readonly()
     .optional()
@@ -39,7 +39,7 @@ export const directionFields = {
     .boolean({ error: 'must be true or false' })
     .optional()
     .describe('lead the end of the clip, or of the video of extend, back to its start'),
-  restyle: path('video that is made into what the prompt says').optional(),
+  restyle: path.optional().describe('video that is made into what the prompt says'),
   strength: part(0.01).optional().describe('how much of a restyled video is made anew, to 1 (default 0.6; 1 with a mask or box)'), // prettier-ignore
   box: z
     .string({ error: badBox })

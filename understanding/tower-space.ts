@@ -15,7 +15,7 @@ import { type JointSpace, meanDirection } from './joint-space.ts';
 import { motionPicture, wholePicture } from './moment-pictures.ts';
 import { pixelsOf } from './pixels.ts';
 
-/** Of the first, middle and last picture, and of the four in one: measured on unseen clips, docs/search.md. */
+/** Of the first, middle and last picture, and of the four in one: measured on unseen clips, docs/training-nano.md. */
 const WEIGHTS = [1 / 3, 1 / 3, 1 / 3, 1];
 
 async function tower(folder: string, part: string) {
