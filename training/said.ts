@@ -1,9 +1,8 @@
 // What a text tower must not lose: the facts that a caption states, read off its end-of-text state by linear heads that are
 // trained with it and thrown away. Contrast alone keeps only what tells the clips of a batch apart, which motion seldom does.
-import { add, constant, div, linear, logSoftmax, matmul, mul, neg, reshape, sum } from '../graph/build.ts';
+import { add, constant, div, input, linear, logSoftmax, matmul, mul, neg, reshape, sum } from '../graph/build.ts';
 import type { Node } from '../graph/node.ts';
 import type { Parameters } from '../graph/parameters.ts';
-import { input } from '../graph/build.ts';
 import { tensor } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Scene } from './world/scene.ts';
