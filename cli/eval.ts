@@ -43,7 +43,11 @@ export function evalCommand(): Command {
     .option('--model <text>', 'a model by name, or its folder', 'nano')
     .option('--prompts <n>', 'prompts to render; 0 for none', '100')
     .option('--clips <n>', 'clips to encode and decode for PSNR; 0 for none', '24')
-    .option('--stage <name>', 'world that prompts are drawn from: gate, pictures, stills, layouts, moves, clips, wide', 'clips')
+    .option(
+      '--stage <name>',
+      'world that prompts are drawn from: gate, pictures, stills, layouts, moves, clips, wide',
+      'clips',
+    )
     .option('--captions <kind>', 'tag, plain or full', 'plain')
     .option('--steps <n>', "sampling steps, in place of the model's own")
     .option('--guidance <n>', "in place of the model's own")
