@@ -16,6 +16,7 @@ Examples:
   $ tessera train vae --stage clips --steps 20000
   $ tessera train vae --stage decoder --run .tessera/runs/decoder --steps 10000
   $ tessera train clip --steps 3000
+  $ tessera train clip --stage pictures --run .tessera/runs/eyes --steps 3000
   $ tessera train captioner --stage words --steps 3000
   $ tessera train captioner --stage projection --steps 1000
   $ tessera train captioner --stage both --steps 12000
@@ -31,8 +32,9 @@ const parts: Readonly<Record<TrainedPart, string>> = {
 };
 
 const stages = {
-  vae: 'pictures, clips, refine, decoder',
-  dit: 'gate, pictures, stills, layouts, moves, clips, wide',
+  vae: 'pictures, clips (default), refine, decoder',
+  clip: 'both (default), pictures',
+  dit: 'gate, pictures, stills, layouts, moves, clips, wide (default)',
   captioner: 'words, projection, both (default), whole',
 };
 
@@ -64,9 +66,8 @@ export function trainCommand(): Command {
       .option('--decay <x>', 'share of the steps, at the end, over which the learning rate falls; 0 to 1')
       .option('--threads <n>', 'of the training step; default all cores. Two trainings at once: one each')
       .option('--json', 'print the result as JSON')
+      .option('--stage <name>', `how far the curriculum is: ${stages[part as TrainedPart]}`)
       .addHelpText('after', examples);
-    if (part !== 'clip')
-      command.option('--stage <name>', `how far the curriculum is: ${stages[part as keyof typeof stages]}`);
     train.addCommand(command.action((options: Options) => run(part as TrainedPart, options)));
   }
   return train;

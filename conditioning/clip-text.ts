@@ -92,16 +92,21 @@ function embeddings(p: Parameters, config: ClipTextConfig, inputIds: Node): Node
 }
 
 /**
- * The sentence's vector in the space shared with pictures (not normalised).
+ * The states at the end-of-text tokens, [B,D].
  * @param lastHiddenState [B,L,D]
  * @param pooled [B,L] float32, 1 at the end-of-text token (see pooledPositions)
- * @returns [B,projection]
  */
-export function clipTextEmbeds(p: Parameters, config: ClipTextConfig, lastHiddenState: Node, pooled: Node): Node {
+export function endOfTextStates(lastHiddenState: Node, pooled: Node): Node {
   const [batch, length, width] = lastHiddenState.shape as [number, number, number];
-  const atEnd = reshape(matmul(reshape(pooled, [batch, 1, length]), lastHiddenState), [batch, width]);
+  return reshape(matmul(reshape(pooled, [batch, 1, length]), lastHiddenState), [batch, width]);
+}
+
+/** The sentence's vector in the space shared with pictures (not normalised). @returns [B,projection] */
+export function clipTextEmbeds(p: Parameters, config: ClipTextConfig, lastHiddenState: Node, pooled: Node): Node {
+  const width = config.hiddenSize;
   const init = { kind: 'normal', std: width ** -0.5 } as const;
-  return linear(atEnd, p('text_projection.weight', [config.projectionSize, width], init));
+  const projection = p('text_projection.weight', [config.projectionSize, width], init);
+  return linear(endOfTextStates(lastHiddenState, pooled), projection);
 }
 
 /**

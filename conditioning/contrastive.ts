@@ -18,7 +18,7 @@ import {
 import type { Node } from '../graph/node.ts';
 import type { Parameters } from '../graph/parameters.ts';
 import { tensor } from '../graph/tensor.ts';
-import { clipTextEmbeds, clipTextStates, type ClipTextConfig } from './clip-text.ts';
+import { clipTextEmbeds, type ClipTextConfig } from './clip-text.ts';
 import { clipImageEmbeds, clipVisionStates, type ClipVisionConfig } from './clip-vision.ts';
 
 /** The paper's start value of the temperature: logit_scale = ln(1 / 0.07). */
@@ -28,8 +28,8 @@ export const LOGIT_SCALE_START = Math.log(1 / 0.07);
 const LOGIT_SCALE_LIMIT = Math.log(100);
 
 export interface ContrastiveInputs {
-  /** [B,L] int32 */
-  readonly inputIds: Node;
+  /** The text tower's last states [B,L,D]: computed by the same graph where that tower learns too, or given. */
+  readonly words: Node;
   /** [B,L] float32, 1 at the end-of-text token (see pooledPositions). */
   readonly pooled: Node;
   /** [B,channels,imageSize,imageSize] */
@@ -44,24 +44,23 @@ export interface ContrastiveLoss {
   /** Unit vectors, [B,projection]. */
   readonly textEmbeds: Node;
   readonly imageEmbeds: Node;
-  /** The text tower's states [B,L,D]. */
-  readonly words: Node;
+  /** The pictures' pooled states [B,D]. */
+  readonly pictures: Node;
 }
 
-/** Both towers over B pairs and the symmetric InfoNCE loss between them. */
+/** The picture tower and both projections over B pairs, and the symmetric InfoNCE loss between them. */
 export function contrastiveLoss(
   p: Parameters,
   text: ClipTextConfig,
   vision: ClipVisionConfig,
   inputs: ContrastiveInputs,
 ): ContrastiveLoss {
-  const words = clipTextStates(p, text, inputs.inputIds).lastHiddenState;
-  const picture = clipVisionStates(p, vision, inputs.pixels).lastHiddenState;
-  const textEmbeds = l2Normalize(clipTextEmbeds(p, text, words, inputs.pooled), 1);
-  const imageEmbeds = l2Normalize(clipImageEmbeds(p, vision, picture).imageEmbeds, 1);
+  const seen = clipImageEmbeds(p, vision, clipVisionStates(p, vision, inputs.pixels).lastHiddenState);
+  const textEmbeds = l2Normalize(clipTextEmbeds(p, text, inputs.words, inputs.pooled), 1);
+  const imageEmbeds = l2Normalize(seen.imageEmbeds, 1);
   const logits = mul(matmul(textEmbeds, imageEmbeds, { transB: true }), temperature(p)); // [B,B]
   const loss = div(add(pairLoss(logits), pairLoss(transpose(logits, [1, 0]))), 2);
-  return { loss, logits, textEmbeds, imageEmbeds, words };
+  return { loss, logits, textEmbeds, imageEmbeds, pictures: seen.poolerOutput };
 }
 
 function temperature(p: Parameters): Node {

@@ -81,14 +81,24 @@ export async function exportInto(
   config: object,
 ): Promise<void> {
   const learned = views(state.layout, state.ema);
-  const weights: Record<string, Tensor> = {};
-  for (const name of file.tensors.keys()) weights[name] = learned[name] ?? (await readTensor(file, name));
+  const weights = { ...(await tensorsOf(file)), ...learned };
   await writePart(join(model, 'vae'), 'diffusion_pytorch_model.safetensors', weights, config);
 }
 
-/** Both CLIP towers; each file holds the tensors of its own class. */
-export async function exportTowers(model: string, state: AdamState): Promise<void> {
-  const all = Object.entries(views(state.layout, state.ema));
+/** All tensors of a file, by their names. */
+export async function tensorsOf(file: SafetensorsFile): Promise<Record<string, Tensor>> {
+  const tensors: Record<string, Tensor> = {};
+  for (const name of file.tensors.keys()) tensors[name] = await readTensor(file, name);
+  return tensors;
+}
+
+/** Both CLIP towers, each file with the tensors of its own class. @param still tensors of the text tower if it did not learn */
+export async function exportTowers(
+  model: string,
+  state: AdamState,
+  still: Readonly<Record<string, Tensor>> = {},
+): Promise<void> {
+  const all = Object.entries({ ...still, ...views(state.layout, state.ema) });
   const of = (...prefixes: string[]) =>
     Object.fromEntries(all.filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix))));
   await writePart(join(model, 'text_encoder'), 'model.safetensors', of('text_model.', 'text_projection.'), textJson);

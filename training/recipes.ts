@@ -96,14 +96,21 @@ export const visionJson = {
   layer_norm_eps: 1e-5,
 };
 
-export const contrastiveRecipe = {
+const towers = {
   text: parseClipTextConfig(textJson),
   vision: parseClipVisionConfig(visionJson),
   world: { ...fullWorld, twoActors: 0.1 },
   batch: 48,
   moments: 0.5,
-  alike: 0.6,
-} satisfies ContrastiveRecipe;
+} as const;
+
+/** Both towers; or the picture tower alone, which leaves the words as a transformer learned them. */
+export const towerStages = {
+  both: { ...towers, alike: 0.6 },
+  pictures: { ...towers, alike: 0.3 },
+} as const satisfies Record<string, ContrastiveRecipe>;
+
+export type TowerStage = keyof typeof towerStages;
 
 /** transformer/config.json: one token per latent position, which the transformer is told. 9.8M parameters. */
 export const transformerJson = {

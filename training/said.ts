@@ -1,6 +1,6 @@
-// What a text tower must not lose: the facts that a caption states, read off its end-of-text state by linear heads that are
+// What a tower must not lose: the facts that a caption states and a picture shows, read off its pooled state by linear heads that are
 // trained with it and thrown away. Contrast alone keeps only what tells the clips of a batch apart, which motion seldom does.
-import { add, constant, div, input, linear, logSoftmax, matmul, mul, neg, reshape, sum } from '../graph/build.ts';
+import { add, constant, div, input, linear, logSoftmax, mul, neg, sum } from '../graph/build.ts';
 import type { Node } from '../graph/node.ts';
 import type { Parameters } from '../graph/parameters.ts';
 import { tensor } from '../graph/tensor.ts';
@@ -9,21 +9,24 @@ import type { Scene } from './world/scene.ts';
 import { MOTIONS, NOUN_NAMES, PLACES } from './world/vocabulary.ts';
 
 const facts = { motion: MOTIONS, noun: NOUN_NAMES, place: PLACES } as const;
-type Fact = keyof typeof facts;
+export type Fact = keyof typeof facts;
 const names = Object.keys(facts) as Fact[];
 
 /** Name prefix of the heads' parameters, which no model has. */
 export const SAID = 'said';
 
-/** One-hot labels `said.<fact>` [B,classes] of scenes; a fact that a caption only hints at is a row of zeros. */
-export function saidFeeds(scenes: readonly Scene[], hinted: readonly boolean[]): Record<string, Tensor> {
+/** One-hot labels `said.<fact>` [B,classes] of scenes; a fact that cannot be told from a row's input is a row of zeros. */
+export function saidFeeds(
+  scenes: readonly Scene[],
+  isHidden: (fact: Fact, row: number) => boolean,
+): Record<string, Tensor> {
   const valueOf = ({ place, actors: [first] }: Scene) => ({ motion: first!.motion, noun: first!.noun, place });
   return Object.fromEntries(
     names.map((fact) => {
       const classes: readonly string[] = facts[fact];
       const labels = new Float32Array(scenes.length * classes.length);
       scenes.forEach((scene, row) => {
-        if (fact === 'noun' && hinted[row]) return;
+        if (isHidden(fact, row)) return;
         labels[row * classes.length + classes.indexOf(valueOf(scene)[fact])] = 1;
       });
       return [`${SAID}.${fact}`, tensor(labels, [scenes.length, classes.length])];
@@ -31,15 +34,14 @@ export function saidFeeds(scenes: readonly Scene[], hinted: readonly boolean[]):
   );
 }
 
-/** Sum over facts of the mean cross-entropy. words [B,L,D], pooled [B,L] with 1 at the end of each text. */
-export function saidLoss(p: Parameters, words: Node, pooled: Node): Node {
-  const [batch, length, width] = words.shape as [number, number, number];
-  const atEnd = reshape(matmul(reshape(pooled, [batch, 1, length]), words), [batch, width]);
+/** Sum over facts of the mean cross-entropy. states [B,D] */
+export function saidLoss(p: Parameters, states: Node): Node {
+  const [batch, width] = states.shape as [number, number];
   const losses = names.map((fact) => {
     const classes = facts[fact].length;
     const head = p(`${SAID}.${fact}.weight`, [classes, width], { kind: 'normal', std: width ** -0.5 });
     const labels = input(`${SAID}.${fact}`, [batch, classes]);
-    return div(neg(sum(mul(logSoftmax(linear(atEnd, head)), labels), [0, 1])), batch);
+    return div(neg(sum(mul(logSoftmax(linear(states, head)), labels), [0, 1])), batch);
   });
   return losses.reduce((total, loss) => add(total, loss), constant(tensor(Float32Array.of(0), [])));
 }

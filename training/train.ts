@@ -10,15 +10,15 @@ import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import { autoencoderTask, decoderTask } from './autoencoder.ts';
 import type { CaptionerStage } from './captioner-recipe.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
-import { contrastiveTask } from './contrastive.ts';
-import { exportAutoencoder, exportInto, exportTowers, exportTransformer } from './export.ts';
+import { contrastiveTask, pictureTowerTask } from './contrastive.ts';
+import { exportAutoencoder, exportInto, exportTowers, exportTransformer, tensorsOf } from './export.ts';
 import { captionGaps } from './gaps.ts';
 import { latentSource } from './latent-source.ts';
 import { loopDefaults, train } from './loop.ts';
 import type { TrainingProgress, TrainingTask } from './loop.ts';
 import { promptStates } from './prompt-states.ts';
-import { autoencoderStages, contrastiveRecipe, transformerStages } from './recipes.ts';
-import type { AutoencoderStage, TransformerStage } from './recipes.ts';
+import { autoencoderStages, towerStages, transformerStages } from './recipes.ts';
+import type { AutoencoderStage, TowerStage, TransformerStage } from './recipes.ts';
 import { openRunFolder } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { sampleClips } from './sampling.ts';
@@ -46,8 +46,8 @@ export interface TrainRequest {
   /** Updates in all, those of earlier sessions included. */
   readonly steps: number;
   readonly learningRate?: number;
-  /** Of `vae`, `dit` and `captioner`: how far the curriculum is; for the first two, the last stage if left out. */
-  readonly stage?: AutoencoderStage | TransformerStage | CaptionerStage;
+  /** How far the curriculum is. */
+  readonly stage?: AutoencoderStage | TowerStage | TransformerStage | CaptionerStage;
   /** Part of the steps, at the end, over which the learning rate falls; 0 keeps it for a later stage. */
   readonly decayFraction?: number;
   /** Of the training step; all cores if left out. Two trainings side by side are faster with one thread each. */
@@ -145,15 +145,29 @@ async function prepareTransformer(request: TrainRequest, folder: RunFolder): Pro
 }
 
 /** Stages that start from the model's own autoencoder and leave its latents' axes and scale as they are. */
-const keepsLatents = ({ stage }: TrainRequest): boolean => stage === 'decoder' || stage === 'refine';
+const keepsLatents = ({ part, stage }: TrainRequest): boolean =>
+  part === 'vae' && (stage === 'decoder' || stage === 'refine');
+
+const keepsWords = ({ part, stage }: TrainRequest): boolean => part === 'clip' && stage === 'pictures';
+
+async function prepareTowers(request: TrainRequest, atlas: Atlas): Promise<Prepared> {
+  const recipe = stageOf(towerStages, request.stage ?? 'both');
+  const learningRate = 1e-3;
+  if (!keepsWords(request)) return { task: contrastiveTask(recipe, atlas), learningRate, exportTo: exportTowers };
+  const { file } = await component(request.model, 'text_encoder');
+  const still = await tensorsOf(file);
+  return {
+    task: pictureTowerTask(recipe, atlas, file.weights),
+    learningRate,
+    exportTo: (model, state) => exportTowers(model, state, still),
+  };
+}
 
 async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepared> {
   if (request.part === 'dit') return prepareTransformer(request, folder);
   if (request.part === 'captioner') return prepareCaptioner(request.model, request.stage);
   const atlas: Atlas = await loadAtlas(STYLES);
-  if (request.part === 'clip') {
-    return { task: contrastiveTask(contrastiveRecipe, atlas), learningRate: 1e-3, exportTo: exportTowers };
-  }
+  if (request.part === 'clip') return prepareTowers(request, atlas);
   const recipe: AutoencoderRecipe = stageOf(autoencoderStages, request.stage ?? 'clips');
   const sheetOf = (step: number): string => folder.sample(`${step}.png`);
   if (keepsLatents(request)) {
@@ -180,7 +194,7 @@ export async function trainPart(request: TrainRequest): Promise<{ readonly step:
   const folder = await openRunFolder(request.run);
   const { task, learningRate, exportTo, start: own = [] } = await prepare(request, folder);
   const random = randomOf(1);
-  const from = request.from ?? (keepsLatents(request) ? request.model : undefined);
+  const from = request.from ?? (keepsLatents(request) || keepsWords(request) ? request.model : undefined);
   const start = from === undefined ? own : await startingWeights(from, request.part);
   const state = await folder.load(task.layout, () => random.next(), start);
   const options = {

@@ -52,8 +52,9 @@ function batch(config: ClipTextConfig): Record<string, Tensor> {
 
 function model() {
   const scope = parameterScope();
+  const ids = input('ids', [pairs, 6], 'int32');
   const inputs = {
-    inputIds: input('ids', [pairs, 6], 'int32'),
+    words: clipTextStates(scope.parameters, text, ids).lastHiddenState,
     pooled: input('pooled', [pairs, 6]),
     pixels: input('pixels', [pairs, 3, 8, 8]),
   };

@@ -10,7 +10,7 @@ import { parseTransformerConfig } from '../../dit/config.ts';
 import { LAYOUT_CHANNELS } from '../../dit/layout-channels.ts';
 import { adamDefaults, flatLayout, initialState, views } from '../../graph/adamw.ts';
 import { autoencoderTask, decoderTask } from '../../training/autoencoder.ts';
-import { contrastiveTask } from '../../training/contrastive.ts';
+import { contrastiveTask, pictureTowerTask } from '../../training/contrastive.ts';
 import { captionGaps } from '../../training/gaps.ts';
 import { actorWeights, latentSource } from '../../training/latent-source.ts';
 import { loopDefaults, train } from '../../training/loop.ts';
@@ -128,6 +128,18 @@ describe('the training tasks', () => {
     expect(average(losses.slice(-15))).toBeLessThan(average(losses.slice(0, 5)) - 0.2);
     const { retrieval } = (await task.inspect!(state)) as { retrieval: number };
     expect(retrieval).toBeGreaterThanOrEqual(0);
+  });
+
+  it('teaches the picture tower alone to a text tower that stays', async () => {
+    const random = randomOf(6);
+    const recipe = { text, vision, world, batch: 8, moments: 0.3, alike: 0.3 };
+    const { layout } = contrastiveTask(recipe, atlas);
+    const weights = views(layout, initialState(layout, () => random.next()).parameters);
+    const task = pictureTowerTask(recipe, atlas, (name) => weights[name]);
+    expect(task.layout.specs.filter(({ name }) => name.startsWith('text_model.'))).toEqual([]);
+    const { losses, state } = await learn(task, 60, 3e-3);
+    expect(average(losses.slice(-15))).toBeLessThan(average(losses.slice(0, 5)) - 0.2);
+    expect(await task.inspect!(state)).toHaveProperty('retrieval');
   });
 
   it('teaches the transformer, the same batches for the same steps, and measures what it reads', async () => {
