@@ -1,5 +1,6 @@
 // The programs that tests run on: the queue's stores beside the embedded one, a real Redis and a real PostgreSQL, and a browser
-// for the server's page. What is missing is installed with apt-get, where that may be done. Plain Node; the tests start them.
+// for the server's page, whose graphics driver in software also runs WebGPU. What is missing is installed with apt-get, where
+// that may be done. Plain Node; the tests start them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -14,12 +15,19 @@ export function findProgram(name) {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
+/** The path of one of the system's shared libraries, or undefined. */
+export function findLibrary(name) {
+  const folders = ['x86_64-linux-gnu', 'aarch64-linux-gnu', ''].map((triplet) => join('/usr/lib', triplet));
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
 /** Installs what is missing. Where that cannot be done, the tests that need it say so. */
 export function ensureStores() {
   const missing = [
     ...(findProgram('redis-server') ? [] : ['redis-server']),
     ...(findProgram('initdb') && findProgram('postgres') ? [] : ['postgresql']),
     ...(findProgram('chromium') ? [] : ['chromium']),
+    ...(findLibrary('libvulkan.so.1') ? [] : ['libvulkan1']),
   ];
   if (missing.length === 0 || process.platform !== 'linux' || process.getuid?.() !== 0) return;
   process.stderr.write(`Installing ${missing.join(' and ')} for the tests, once…\n`);
