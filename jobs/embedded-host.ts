@@ -2,6 +2,7 @@
 // Started by embedded-store.ts in whoever needs the queue first, and ends with it. All clients share PGlite's one session:
 // pieces run one after the other, and while a transaction is open, only those of the client that opened it.
 import { PGlite } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
 import { mkdir } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -94,7 +95,7 @@ function serve(client: Socket, turns: Turns, hello: Buffer): void {
 async function openDatabase(folder: string): Promise<{ readonly database: PGlite; readonly hello: Buffer }> {
   const data = join(folder, 'database');
   await mkdir(data, { recursive: true });
-  const database = await PGlite.create(data);
+  const database = await PGlite.create(data, { extensions: { vector } }); // for the search index
   await database.exec('SET search_path TO bullmq'); // what BullMQ asks for when it connects, once for the one session
   await extendLocks(database);
   const { rows } = await database.query<{ server_version: string }>('SHOW server_version');

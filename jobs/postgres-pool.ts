@@ -1,6 +1,6 @@
-// Connections to PostgreSQL for BullMQ, patient: what fails because the server went away is tried again for a while, so that a
-// restart, or the handing over of the embedded store, is a delay and not an error. BullMQ's operations bear to be repeated:
-// at worst a job is seen as lost by its worker and taken up again.
+// Connections to PostgreSQL for BullMQ and the search index, patient: what fails because the server went away is tried again for a
+// while, so that a restart, or the handing over of the embedded store, is a delay and not an error. BullMQ's operations bear to be
+// repeated (at worst a job is seen as lost by its worker and taken up again), and so must what runs in `transaction`.
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmbeddedStore } from './embedded-store.ts';
@@ -10,7 +10,9 @@ const PATIENCE_MS = 60_000;
 const TRY_AGAIN_MS = 250;
 const CONNECTIONS = 8;
 
-/** What of `pg.Pool` BullMQ uses. */
+export type PoolClient = pg.PoolClient;
+
+/** What of `pg.Pool` BullMQ uses, and transactions. */
 export class PatientPool {
   /** BullMQ looks here for keepAlive, to know whether it will hear of a lost connection. */
   readonly options = { keepAlive: true };
@@ -32,6 +34,26 @@ export class PatientPool {
 
   connect(): Promise<pg.PoolClient> {
     return this.#patiently(() => this.#pool.connect());
+  }
+
+  /** Runs `work` in a transaction, and again from its beginning when the server went away within it. */
+  transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    return this.#patiently(async () => {
+      const client = await this.#pool.connect();
+      let failure: unknown;
+      try {
+        await client.query('BEGIN');
+        const result = await work(client);
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        failure = error;
+        await client.query('ROLLBACK').catch(() => undefined); // it has gone, and the transaction with it
+        throw error;
+      } finally {
+        client.release(isAway(failure));
+      }
+    });
   }
 
   async end(): Promise<void> {

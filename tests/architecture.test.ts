@@ -15,8 +15,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   conditioning: ['graph'],
   io: ['graph'],
   understanding: ['graph', 'conditioning', 'io'],
-  jobs: ['graph', 'compressor', 'dit', 'conditioning', 'io', 'understanding'],
-  training: ['graph', 'compressor', 'dit', 'conditioning', 'io', 'understanding'],
+  expansion: ['graph', 'conditioning', 'io', 'understanding'],
+  jobs: ['graph', 'compressor', 'dit', 'conditioning', 'io', 'understanding', 'expansion'],
+  training: ['graph', 'compressor', 'dit', 'conditioning', 'io', 'understanding', 'expansion'],
   server: ['jobs'],
   cli: ['jobs', 'training', 'server'],
   examples: ['index.ts'],
@@ -116,7 +117,7 @@ describe('a package behind one door', () => {
     ['@huggingface/hub', /^io\/hub\.ts$/],
     ['@huggingface/transformers', /^understanding\/transformers\.ts$/],
     ['@tensorflow', /^understanding\/(tfjs|detect)\.ts$/],
-    ['openai', /^understanding\/openai-captioner\.ts$/],
+    ['openai', /^understanding\/openai-endpoint\.ts$/],
     ['subsrt-ts', /^io\/subtitles\.ts$/],
     ['bullmq', /^jobs\/(queue|worker)[\w-]*\.ts$/],
     ['bullmq-otel', /^jobs\/queue-telemetry\.ts$/],
@@ -129,6 +130,7 @@ describe('a package behind one door', () => {
     ['prom-client', /^server\/metrics\.ts$/],
     ['pg', /^jobs\/postgres-pool\.ts$/],
     ['@electric-sql/pglite', /^jobs\/embedded-host\.ts$/],
+    ['@electric-sql/pglite-pgvector', /^jobs\/embedded-host\.ts$/],
   ])('%s', (name, door) => {
     expect(importersOf(name).filter((path) => !door.test(path))).toEqual([]);
   });

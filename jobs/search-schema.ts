@@ -1,0 +1,72 @@
+// The tables of the search index, in a schema of their own beside the queue's: in the embedded database, or on a PostgreSQL server
+// that has pgvector. `content` is what a file held when it was looked at, `film` where such files lie: one that moved is known again.
+import { JobFailedError } from '../graph/errors.ts';
+import type { PatientPool } from './postgres-pool.ts';
+
+/** Made under a lock, as several programs may open the index for the first time at once. */
+const LOCK = 7_377_301;
+
+const tables = `
+  CREATE TABLE IF NOT EXISTS tessera.space (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    clip text NOT NULL,
+    width int NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS tessera.content (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key text NOT NULL UNIQUE,
+    sha256 text NOT NULL,
+    choices jsonb NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS tessera.film (
+    path text PRIMARY KEY,
+    content int NOT NULL REFERENCES tessera.content,
+    size_bytes float8 NOT NULL,
+    modified_ms float8 NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS film_of_content ON tessera.film (content);
+  CREATE TABLE IF NOT EXISTS tessera.shot (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    content int NOT NULL REFERENCES tessera.content ON DELETE CASCADE,
+    space int NOT NULL REFERENCES tessera.space,
+    start_seconds float8 NOT NULL,
+    end_seconds float8 NOT NULL,
+    caption text NOT NULL,
+    words tsvector GENERATED ALWAYS AS (to_tsvector('english', caption)) STORED,
+    place vector NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS shot_of_content ON tessera.shot (content);
+  CREATE INDEX IF NOT EXISTS shot_words ON tessera.shot USING gin (words);`;
+
+/** Makes what is missing. @returns the schemas to look for names in @throws JobFailedError (NO_PGVECTOR) */
+export async function prepareSearchSchema(pool: PatientPool): Promise<string> {
+  return pool.transaction(async (client) => {
+    await client.query(`SELECT pg_advisory_xact_lock(${LOCK})`);
+    await client.query('CREATE SCHEMA IF NOT EXISTS tessera');
+    await client.query('CREATE EXTENSION IF NOT EXISTS vector SCHEMA tessera').catch((cause: unknown) => {
+      throw withoutVector(cause);
+    });
+    const { rows } = await client.query<{ home: string }>(
+      `SELECT extnamespace::regnamespace::text AS home FROM pg_extension WHERE extname = 'vector'`,
+    );
+    const path = [...new Set(['tessera', rows[0]!.home])].join(', ');
+    await client.query(`SET LOCAL search_path TO ${path}`);
+    await client.query(tables);
+    return path;
+  });
+}
+
+/**
+ * An index over the places of one space. Its expression and its condition are those of `SearchStore.nearest`.
+ */
+export const placeIndex = ({ id, width }: { readonly id: number; readonly width: number }): string =>
+  `CREATE INDEX IF NOT EXISTS shot_place_${id} ON tessera.shot USING hnsw ((place::vector(${width})) vector_ip_ops) WHERE space = ${id}`;
+
+// Another store for those without it would be a second way to search, and slow where there is much to search in.
+const withoutVector = (cause: unknown): JobFailedError =>
+  new JobFailedError(
+    `The search index needs pgvector in the PostgreSQL database of TESSERA_QUEUE (${cause instanceof Error ? cause.message : String(cause)}). ` +
+      'Install it on the server (Debian: postgresql-15-pgvector) and have its owner run CREATE EXTENSION vector.',
+    { code: 'NO_PGVECTOR', cause },
+  );
