@@ -1,10 +1,9 @@
 // tessera caption: what videos show, as subtitles.
-import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
-import { basename, relative } from 'node:path';
-import type { CaptionedVideo, CaptionProgress, CaptionResult, FailedVideo } from '../jobs/caption.ts';
+import type { CaptionedVideo, CaptionResult, FailedVideo } from '../jobs/caption.ts';
 import { type CaptionRequest, captionSchema } from '../jobs/caption-request.ts';
-import { bytes, seconds } from './format.ts';
+import { captionDisplay } from './caption-display.ts';
+import { near, seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
 import { describeJob, filesOf } from './job-text.ts';
 import { addRequestOptions, sentFields } from './request-options.ts';
@@ -98,62 +97,4 @@ function lineOf(video: CaptionedVideo | FailedVideo): string {
   const how = wasThere ? 'was there' : `took ${seconds(tookSeconds)}, ${speed.toFixed(1)}x real time`;
   const count = cues === 1 ? '1 caption' : `${cues} captions`;
   return `${near(video.video)}  ${count} over ${seconds(durationSeconds)}, ${how}\n  ${files.map(near).join('\n  ')}`;
-}
-
-const near = (path: string): string => {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : short;
-};
-
-const words = { load: 'loading', look: 'looking', listen: 'listening', write: 'writing' };
-
-/** A bar over the seconds of the film, where a person watches. */
-function captionDisplay(stream: NodeJS.WriteStream = process.stderr) {
-  if (!stream.isTTY) {
-    return {
-      progress: () => undefined,
-      note: (text: string) => void stream.write(`note: ${text}\n`),
-      stop: () => undefined,
-    };
-  }
-  let bar: SingleBar | undefined;
-  const start = (): SingleBar => {
-    const looks = { hideCursor: true, clearOnComplete: true, barsize: 32, gracefulExit: false };
-    const made = new SingleBar({ format: '{stage} {bar} {text}', stream, ...looks });
-    made.start(1, 0, { stage: words.load.padEnd(9), text: '' });
-    return made;
-  };
-  let began = performance.now();
-  let from = 0;
-  return {
-    progress: (progress: CaptionProgress): void => {
-      bar ??= start();
-      const { stage, seconds: at, durationSeconds, download } = progress;
-      if (at === 0) [began, from] = [performance.now(), 0];
-      else if (from === 0) [began, from] = [performance.now(), at];
-      bar.setTotal(Math.max(1, download?.totalBytes ?? durationSeconds));
-      const left = at > from ? ((performance.now() - began) / 1000 / (at - from)) * (durationSeconds - at) : undefined;
-      bar.update(download?.loadedBytes ?? at, { stage: words[stage].padEnd(9), text: textOf(progress, left) });
-    },
-    note: (text: string) => void stream.write(`\r\u001b[Knote: ${text}\n`),
-    stop: () => {
-      bar?.stop();
-      bar = undefined;
-    },
-  };
-}
-
-function textOf(
-  { video, number, videos, seconds: at, durationSeconds, download }: CaptionProgress,
-  left?: number,
-): string {
-  if (download !== undefined)
-    return `${download.file} ${bytes(download.loadedBytes)} of ${bytes(download.totalBytes)} of ${download.model}`;
-  const parts = [
-    videos > 1 ? `${number}/${videos}` : '',
-    basename(video),
-    durationSeconds > 0 ? `${seconds(at)} of ${seconds(durationSeconds)}` : '',
-    left === undefined ? '' : `${seconds(left)} left`,
-  ];
-  return parts.filter((part) => part !== '').join(', ');
 }

@@ -7,9 +7,11 @@ import { captionCommand } from './caption.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { generateCommand } from './generate.ts';
+import { indexCommand } from './index-films.ts';
 import { jobsCommand } from './jobs.ts';
 import { mcpCommand } from './mcp.ts';
 import { modelsCommand } from './models.ts';
+import { searchCommand } from './search.ts';
 import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
 import { watchCommand } from './watch.ts';
@@ -28,6 +30,8 @@ export function createProgram(): Command {
     generateCommand(),
     captionCommand(),
     askCommand(),
+    indexCommand(),
+    searchCommand(),
     batchCommand(),
     watchCommand(),
     serveCommand(),

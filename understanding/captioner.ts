@@ -49,6 +49,8 @@ export interface Description {
   readonly objects?: readonly SeenObject[];
   /** Of captioners that are billed by it. */
   readonly tokens?: TokenBill;
+  /** Where the moment lies in a joint space, of captioners that know (placing-captioner.ts). */
+  readonly place?: readonly number[];
   /** What the captioner remembers for the next moment, as plain JSON. */
   readonly memory?: unknown;
 }

@@ -12,6 +12,8 @@ export interface JointSpace {
   /** One vector for a moment of a video. */
   ofMoment(moment: Pick<Moment, 'samples'>, signal?: AbortSignal): Promise<Float32Array>;
   ofText(text: string): Promise<Float32Array>;
+  /** Words that it was never taught, each once. */
+  unknownWords(text: string): readonly string[];
   close(): Promise<void>;
 }
 

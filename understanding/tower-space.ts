@@ -59,6 +59,7 @@ export async function openTowerSpace(engine: Engine, folder: string, name: strin
       const results = await reader.run({ ids: row, pooled: pooledPositions(text, row) });
       return meanDirection(floats(fetched(results, 'vector')), [1]);
     },
+    unknownWords: (said) => tokenizer.unknownWords(said),
     close: async () => {
       await eye.release();
       await reader.release();
