@@ -6,8 +6,8 @@ import { number, report } from './serving.ts';
 
 const examples = `
 Speaks the Model Context Protocol on standard input and output, for a program that starts it; it ends when its input does. The
-tools are generate, list_videos, video_status, cancel_video and list_models; clips are resources. Jobs go through the queue
-and clips into videos/ in TESSERA_DATA, as with "tessera serve", which has the same tools over HTTP at /mcp.
+tools are generate, list_videos, video_status, cancel_video, caption, captions_status, ask, search and list_models; clips are
+resources. Jobs go through the queue and clips into videos/ in TESSERA_DATA, as with "tessera serve", which has the same tools over HTTP at /mcp.
 
 Examples:
   $ claude mcp add tessera -- tessera mcp

@@ -1,4 +1,6 @@
 // A question about a video, answered by a captioner that takes words: the whole video is one moment to it.
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { findFfmpeg } from '../io/ffmpeg.ts';
@@ -8,7 +10,8 @@ import { momentsOf } from '../understanding/moments.ts';
 import { sampleVideo } from '../understanding/sample-video.ts';
 import { type Film, probeFilm } from './caption-film.ts';
 import { captionSchema, parseCaptionRequest } from './caption-request.ts';
-import { bestCaptioner } from './captioner-names.ts';
+import { bestCaptioner, modelsThatSee } from './captioner-names.ts';
+import { findModel } from './model-names.ts';
 import { openCaptioner } from './open-captioner.ts';
 import { problemOf } from './request-problem.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -37,6 +40,14 @@ export type AskRequest = z.input<typeof askSchema>;
 export interface Answer {
   readonly answer: string;
   readonly captioner: string;
+}
+
+/** What of a server's captioners answers questions, by name; the best first. */
+export async function captionersThatAnswer(settings: Settings): Promise<readonly string[]> {
+  const endpoint = settings.vision?.url === undefined ? [] : ['openai'];
+  const models = (await modelsThatSee(settings)).map((model) => `hf:${model}`);
+  const nano = await findModel('nano', settings).then(({ folder }) => stat(join(folder, 'captioner', 'config.json'))).catch(() => undefined); // prettier-ignore
+  return [...endpoint, ...models, ...(nano === undefined ? [] : ['nano'])];
 }
 
 /** Pictures that a captioner may choose among. */

@@ -1,7 +1,8 @@
-// The child process in which a worker's captions are made, started by caption-process.ts. It works at one request, and ends with
+// The child process in which a worker's captions and an agent's answers are made, started by caption-process.ts. It works at one request, and ends with
 // its parent.
 import { toRecord } from '../graph/child-protocol.ts';
-import { caption } from './caption.ts';
+import { type Answer, ask } from './ask.ts';
+import { caption, type CaptionResult } from './caption.ts';
 import type { CaptionNews, CaptionOrder } from './caption-process.ts';
 
 const stopper = new AbortController();
@@ -12,14 +13,20 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => un
 process.on('disconnect', () => process.exit());
 process.on('message', (order: CaptionOrder) => {
   if (order.kind === 'stop') return stopper.abort();
-  const { request, settings } = order;
-  caption(request, {
-    settings,
-    signal: stopper.signal,
-    onProgress: (progress) => tell({ kind: 'progress', progress }),
-    onNotice: (notice) => tell({ kind: 'notice', notice }),
-  }).then(
+  carryOut(order).then(
     (result) => tell({ kind: 'done', result }),
     (error: unknown) => tell({ kind: 'failed', error: toRecord(error) }),
   );
 });
+
+function carryOut(order: Exclude<CaptionOrder, { readonly kind: 'stop' }>): Promise<CaptionResult | Answer> {
+  const { settings } = order;
+  const { signal } = stopper;
+  if (order.kind === 'ask') return ask(order.request, { settings, signal });
+  return caption(order.request, {
+    settings,
+    signal,
+    onProgress: (progress) => tell({ kind: 'progress', progress }),
+    onNotice: (notice) => tell({ kind: 'notice', notice }),
+  });
+}

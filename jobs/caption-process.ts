@@ -1,4 +1,4 @@
-// Captions made in a child process: models block the event loop for as long as they look at a picture, and a worker must stay
+// Captions and answers made in a child process: models block the event loop for as long as they look at a picture, and a worker must stay
 // responsive, or the queue takes its jobs for lost. The child saves each moment, so that nothing is lost with it.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type ErrorRecord, fromRecord } from '../graph/child-protocol.ts';
 import { JobFailedError } from '../graph/errors.ts';
+import type { Answer, AskRequest } from './ask.ts';
 import type { CaptionOptions, CaptionResult } from './caption.ts';
 import type { CaptionRequest } from './caption-request.ts';
 import type { CaptionProgress } from './caption.ts';
@@ -14,6 +15,7 @@ import type { Settings } from './settings.ts';
 /** What the child is told. */
 export type CaptionOrder =
   | { readonly kind: 'caption'; readonly request: CaptionRequest; readonly settings: Settings }
+  | { readonly kind: 'ask'; readonly request: AskRequest; readonly settings: Settings }
   /** Finish the running moment and end. */
   | { readonly kind: 'stop' };
 
@@ -21,14 +23,32 @@ export type CaptionOrder =
 export type CaptionNews =
   | { readonly kind: 'progress'; readonly progress: CaptionProgress }
   | { readonly kind: 'notice'; readonly notice: string }
-  | { readonly kind: 'done'; readonly result: CaptionResult }
+  | { readonly kind: 'done'; readonly result: CaptionResult | Answer }
   | { readonly kind: 'failed'; readonly error: ErrorRecord };
 
+type Listeners = Pick<CaptionOptions, 'signal' | 'onProgress' | 'onNotice'>;
+
 /** As `caption`, in a process of its own. @throws what `caption` throws, JobFailedError (CAPTIONER_DIED) */
-export async function captionInChild(
+export function captionInChild(
   request: CaptionRequest,
-  { settings, signal, onProgress, onNotice }: CaptionOptions & { readonly settings: Settings },
+  { settings, ...listeners }: CaptionOptions & { readonly settings: Settings },
 ): Promise<CaptionResult> {
+  return inChild<CaptionResult>({ kind: 'caption', request, settings }, listeners);
+}
+
+/** As `ask`, in a process of its own. @throws what `ask` throws, JobFailedError (CAPTIONER_DIED) */
+export function askInChild(
+  request: AskRequest,
+  { settings, ...listeners }: Pick<Listeners, 'signal'> & { readonly settings: Settings },
+): Promise<Answer> {
+  return inChild<Answer>({ kind: 'ask', request, settings }, listeners);
+}
+
+/** @typeParam T what the order is answered with */
+async function inChild<T extends CaptionResult | Answer>(
+  order: CaptionOrder,
+  { signal, onProgress, onNotice }: Listeners,
+): Promise<T> {
   signal?.throwIfAborted();
   const fromSource = import.meta.url.endsWith('.ts');
   const main = fileURLToPath(new URL(fromSource ? './caption-main.ts' : './caption-main.js', import.meta.url));
@@ -42,18 +62,18 @@ export async function captionInChild(
   const stop = (): void => tell({ kind: 'stop' });
   signal?.addEventListener('abort', stop, { once: true });
   try {
-    return await new Promise((resolve, reject) => {
+    return await new Promise<T>((resolve, reject) => {
       child.on('message', (news: CaptionNews) => {
         if (news.kind === 'progress') onProgress?.(news.progress);
         else if (news.kind === 'notice') onNotice?.(news.notice);
-        else if (news.kind === 'done') resolve(news.result);
+        else if (news.kind === 'done') resolve(news.result as T);
         else reject(fromRecord(news.error));
       });
       child.once('error', (cause) => reject(died('could not be started', cause)));
       child.once('exit', (code, by) =>
         reject(died(by === null ? `ended with exit code ${code}` : `was ended by ${by}`)),
       );
-      tell({ kind: 'caption', request, settings });
+      tell(order);
       if (signal?.aborted === true) stop();
     });
   } finally {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { isEnded } from '../jobs/job-record.ts';
 import type { Captions } from '../jobs/captions.ts';
+import { Searcher } from '../jobs/search.ts';
 import type { Videos } from '../jobs/videos.ts';
 import { clipLink } from './mcp-clips.ts';
 import { type Followed, type Tool, type ToolOutcome, type ToolRun, tools } from './mcp-tools.ts';
@@ -37,6 +38,7 @@ export class Agent {
   readonly captions: Captions;
   readonly #parts: AgentParts;
   readonly #closing = new AbortController();
+  #searcher: Promise<Searcher> | undefined;
   #waiting = 0;
 
   constructor(parts: AgentParts) {
@@ -70,7 +72,8 @@ export class Agent {
     const soon = <T>(story: Promise<T>): Promise<T> => this.soon(story);
     const follow: ToolRun['follow'] = (one, seconds, look) => this.#follow(one, { ...call, seconds, look });
     try {
-      return await this.#result(await tool.run(args, { videos, captions, tellsPaths, soon, follow }));
+      const run = { videos, captions, tellsPaths, searcher: () => this.searcher(), signal: call.signal, soon, follow };
+      return await this.#result(await tool.run(args, run));
     } catch (error) {
       return { isError: true, content: [{ type: 'text', text: this.explain(error, `tool ${name}`) }] };
     }
@@ -99,9 +102,23 @@ export class Agent {
     }
   }
 
+  /** Whether the agent may learn of files. */
+  get tellsPaths(): boolean {
+    return this.#parts.tellsPaths;
+  }
+
+  /** The index, opened when it is first asked for. */
+  searcher(): Promise<Searcher> {
+    const opening = (this.#searcher ??= Searcher.open(this.videos.queue.settings));
+    opening.catch(() => (this.#searcher = undefined)); // it may be there the next time
+    return opening;
+  }
+
   /** Ends all waiting: those who wait are told how far their videos are. */
-  close(): void {
+  async close(): Promise<void> {
     this.#closing.abort();
+    const searcher = await this.#searcher?.catch(() => undefined);
+    await searcher?.close();
   }
 
   async #follow<T extends Followed>(

@@ -13,11 +13,13 @@ import { packageVersion } from '../jobs/package-folder.ts';
 import type { Agent } from './mcp-agent.ts';
 import { captionTemplates, readCaptions } from './mcp-captions.ts';
 import { clipTemplates, listClips, readClip } from './mcp-clips.ts';
+import { readShot, shotTemplate } from './mcp-search.ts';
 import { tools } from './mcp-tools.ts';
 
 const instructions =
   'Tessera renders videos from text. generate queues one and answers with its id; video_status with waitSeconds waits for it. ' +
-  'Completed videos come with a link to their clip, which can be read as a resource. caption says in timed words what a video shows.';
+  'Completed videos come with a link to their clip, which can be read as a resource. caption says in timed words what a video shows, ask answers questions about one, ' +
+  'and search finds shots of films that were indexed.';
 
 /**
  * A server to be connected to a transport. It is the SDK's plain one: McpServer would parse arguments itself and answer with
@@ -52,11 +54,14 @@ export function createMcpServer(agent: Agent): Server {
     explained('resources', () => listClips(agent.videos, params?.cursor)),
   );
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
-    resourceTemplates: [...clipTemplates, ...captionTemplates],
+    resourceTemplates: [...clipTemplates, ...captionTemplates, shotTemplate],
   }));
   server.setRequestHandler(ReadResourceRequestSchema, ({ params }) =>
     explained('resource', async () => {
-      return (await readCaptions(agent.captions, params.uri)) ?? readClip(agent.videos, params.uri);
+      const { videos, captions, tellsPaths } = agent;
+      const { settings } = videos.queue;
+      const shot = await readShot(params.uri, { settings, tellsPaths, searcher: () => agent.searcher() });
+      return shot ?? (await readCaptions(captions, params.uri)) ?? readClip(videos, params.uri);
     }),
   );
   return server;

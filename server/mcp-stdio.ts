@@ -57,9 +57,8 @@ export async function serveMcp(options: McpOptions = {}): Promise<RunningMcp> {
       for (const event of ['end', 'close']) process.stdin.once(event, resolve);
     });
     await server.connect(new StdioServerTransport());
-    end = () => {
-      agent.close();
-      return server.close();
+    end = async () => {
+      await Promise.all([agent.close(), server.close()]);
     };
     return { ended, close };
   } catch (error) {

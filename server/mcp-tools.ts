@@ -6,8 +6,11 @@ import type { ResourceLink } from '@modelcontextprotocol/sdk/types.js';
 import type { Captions } from '../jobs/captions.ts';
 import type { Job } from '../jobs/job-record.ts';
 import type { Video, Videos } from '../jobs/videos.ts';
+import type { Searcher } from '../jobs/search.ts';
 import { parseVideoRequest, videoFields } from './create-video.ts';
+import { askInput, askOutput, askTool } from './mcp-ask.ts';
 import { captionInput, captionOutput, captionStatus, captionTool } from './mcp-captions.ts';
+import { searchInput, searchOutput, searchTool } from './mcp-search.ts';
 import { invalidFields, notFound } from './problems.ts';
 import { type VideoObject, videoObject, videoSchema } from './video-object.ts';
 
@@ -33,6 +36,10 @@ export interface ToolRun {
   readonly captions: Captions;
   /** The agent is a program of this machine's user, who may name files. */
   readonly tellsPaths: boolean;
+  /** Opens the index when it is first asked for. */
+  readonly searcher: () => Promise<Searcher>;
+  /** The agent does not want the answer any more. */
+  readonly signal: AbortSignal;
   /** Fails when a story takes longer than anybody has patience for: the queue is away. */
   readonly soon: <T>(story: Promise<T>) => Promise<T>;
   /** Follows a video or a film until it has ended or the time is over. */
@@ -149,6 +156,25 @@ export const tools = {
       const wish = parse(statusInput, args);
       return captionStatus(wish.id, wish.waitSeconds ?? 0, run);
     },
+  },
+  ask: {
+    title: 'Ask about a video',
+    description:
+      'Answers a question about a video that was made here, by its id, or a film of this machine, by its path.',
+    input: askInput,
+    output: askOutput,
+    isReadOnly: true,
+    run: askTool,
+  },
+  search: {
+    title: 'Search shots',
+    description:
+      'Finds shots of films that were indexed by "tessera index", by what they show: in words, and by meaning. Each comes with ' +
+      'its film, its times, its caption and a link to a picture.',
+    input: searchInput,
+    output: searchOutput,
+    isReadOnly: true,
+    run: searchTool,
   },
   list_models: {
     title: 'List models',

@@ -74,10 +74,9 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     const options = { createServer, serverOptions: { requestTimeout: LONGEST_UPLOAD_MS } };
     const server = createAdaptorServer({ fetch: app.fetch, ...options, overrideGlobalObjects: false }) as Server;
     await listen(server, port, host);
-    end = () => {
+    end = async () => {
       events.close();
-      agent.close();
-      return closeServer(server);
+      await Promise.all([agent.close(), closeServer(server)]);
     };
     if (workers > 0)
       worker = await Worker.start({ settings, concurrency: workers, ...(onWork && { onEvent: onWork }) });

@@ -74,7 +74,7 @@ describe.each([
 
   it('are listed with the schemas of requests', async () => {
     const { tools } = await client.listTools(undefined, patient);
-    expect(tools.map(({ name }) => name)).toEqual(['generate', 'list_videos', 'video_status', 'cancel_video', 'caption', 'captions_status', 'list_models']); // prettier-ignore
+    expect(tools.map(({ name }) => name)).toEqual(['generate', 'list_videos', 'video_status', 'cancel_video', 'caption', 'captions_status', 'ask', 'search', 'list_models']); // prettier-ignore
     const { inputSchema, outputSchema } = tools[0]!;
     expect(inputSchema).toMatchObject({ type: 'object', required: ['prompt'], additionalProperties: false });
     expect(Object.keys(inputSchema.properties!)).toEqual(expect.arrayContaining(['seed', 'seconds', 'waitSeconds']));
@@ -103,7 +103,7 @@ describe.each([
     expect(picture.contents[0]).toMatchObject({ mimeType: 'image/png' });
     const { resources } = await client.listResources(undefined, patient);
     expect(resources.map(({ uri }) => uri)).toEqual([link.uri]);
-    expect((await client.listResourceTemplates(undefined, patient)).resourceTemplates).toHaveLength(7);
+    expect((await client.listResourceTemplates(undefined, patient)).resourceTemplates).toHaveLength(8);
 
     const again = await call('generate', wish);
     expect(videoOf(again)).toMatchObject({ id: video.id, status: 'completed' });
