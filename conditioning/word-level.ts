@@ -13,6 +13,12 @@ export function splitWords(text: string): string[] {
   return text.toLowerCase().match(/[^\s\p{P}!-/:-@[-`{-~]+|[\p{P}!-/:-@[-`{-~]/gu) ?? [];
 }
 
+/** Words with spaces between them, as people write them: sentences begin with a capital, marks stand where they belong. */
+export function joinWords(words: string): string {
+  const joined = words.replace(/ ([.,:;!?])/g, '$1').replace(/ ?([-']) ?/g, '$1').trim(); // prettier-ignore
+  return joined.replace(/(^|[.!?] )([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase());
+}
+
 /** The distinct words and punctuation marks of texts, sorted, so that the same texts give the same vocabulary. */
 export function wordsOf(texts: Iterable<string>): string[] {
   const words = new Set<string>();

@@ -44,7 +44,7 @@ export async function withCaptioner(request: ParsedCaptionRequest, settings: Set
 export async function bestCaptioner(settings: Settings): Promise<string> {
   const { vision } = settings;
   if (vision?.url !== undefined) {
-    const { answers } = await import('../understanding/openai-captioner.ts');
+    const { answers } = await import('../understanding/openai-endpoint.ts');
     if (await answers(vision.url, vision.key)) return `openai:${vision.url}`;
   }
   const [model] = await modelsThatSee(settings);

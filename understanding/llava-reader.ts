@@ -3,6 +3,7 @@
 import { parseLlavaConfig, tokensOfPicture, type LlavaConfig } from '../conditioning/llava-config.ts';
 import { openLlava } from '../conditioning/llava-generate.ts';
 import { openTokenizer, type TextTokenizer } from '../conditioning/tokenizer.ts';
+import { joinWords } from '../conditioning/word-level.ts';
 import type { Engine } from '../graph/engine.ts';
 import { ModelFileError } from '../graph/errors.ts';
 import type { Weights } from '../graph/weights.ts';
@@ -64,7 +65,7 @@ export async function openLlavaReader(
     const said: string[] = [];
     for (const question of questions) {
       const ids = await llava.write(promptOf(question), { pictures, maxNewTokens: MOST_WORDS, ...(signal && { signal }) }); // prettier-ignore
-      said.push(sentence(tokenizer.decode(ids)));
+      said.push(joinWords(tokenizer.decode(ids)));
     }
     return said;
   };
@@ -75,10 +76,4 @@ export async function openLlavaReader(
     answers,
     close: () => llava.release(),
   };
-}
-
-/** Words with spaces between them, as people write them. */
-function sentence(words: string): string {
-  const joined = words.replace(/ ([.,:;!?])/g, '$1').replace(/ ?([-']) ?/g, '$1').trim(); // prettier-ignore
-  return joined.replace(/(^|[.!?] )([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase());
 }

@@ -2,7 +2,8 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { InvalidRequestError, JobFailedError } from '../../graph/errors.ts';
 import type { Moment, Wish } from '../../understanding/captioner.ts';
-import { answers, type Endpoint, openEndpointCaptioner } from '../../understanding/openai-captioner.ts';
+import { type CaptioningEndpoint, openEndpointCaptioner } from '../../understanding/openai-captioner.ts';
+import { answers } from '../../understanding/openai-endpoint.ts';
 import { sampleFrames } from '../io/sample-frames.ts';
 import { stubEndpoint } from './stub-endpoint.ts';
 
@@ -12,7 +13,7 @@ const moment: Moment = {
   shot: 0,
   samples: [{ seconds: 0, shot: 0, picture: sampleFrames(1, 48, 64) }],
 };
-const ask = async (endpoint: Endpoint, wish: Wish = {}) =>
+const ask = async (endpoint: CaptioningEndpoint, wish: Wish = {}) =>
   (await openEndpointCaptioner(endpoint, wish)).describe(moment, undefined);
 
 describe('an endpoint', () => {

@@ -1,4 +1,4 @@
-// A server that speaks enough of OpenAI's API to be asked about pictures, and does not look at them: it says what it is told to.
+// A server that speaks enough of OpenAI's API to be asked, about pictures or without, and does not look at them: it says what it is told to.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 export interface Question {
   readonly model: string;
   readonly text: string;
-  /** Bytes of the JPEG. */
+  /** Bytes of the JPEG, where there is one. */
   readonly picture: Buffer;
   readonly authorization: string | undefined;
 }
@@ -32,10 +32,11 @@ export async function stubEndpoint(): Promise<Stub> {
     if (request.url?.endsWith('/models') === true) return send(200, { object: 'list', data: [{ id: 'stub-vision', object: 'model' }] }); // prettier-ignore
     let body = '';
     for await (const bytes of request) body += String(bytes);
-    const { model, messages } = JSON.parse(body) as { model: string; messages: [{ content: { text?: string; image_url?: { url: string } }[] }] }; // prettier-ignore
-    const [words, image] = messages[0].content;
-    const picture = Buffer.from(image!.image_url!.url.split(',')[1]!, 'base64');
-    const question = { model, text: words!.text!, picture, authorization: request.headers.authorization };
+    const { model, messages } = JSON.parse(body) as { model: string; messages: [{ content: string | { text?: string; image_url?: { url: string } }[] }] }; // prettier-ignore
+    const { content } = messages[0];
+    const [words, image] = typeof content === 'string' ? [{ text: content }, undefined] : content;
+    const picture = Buffer.from(image?.image_url?.url.split(',')[1] ?? '', 'base64');
+    const question = { model, text: words!.text, picture, authorization: request.headers.authorization };
     stub.questions.push(question);
     const answer = stub.answer(question, stub.questions.length);
     running++;
