@@ -56,6 +56,14 @@ export async function modelsThatSee({ modelFolders }: Settings): Promise<readonl
   return modelsWhose(modelFolders, turnsPicturesIntoText);
 }
 
+/** Language models in the folders of models, by name. */
+export async function modelsThatWrite({ modelFolders }: Settings): Promise<readonly string[]> {
+  return modelsWhose(modelFolders, async (folder) => {
+    const hasGraphs = await stat(join(folder, 'onnx')).then(() => true, () => false); // prettier-ignore
+    return hasGraphs && /ForCausalLM/.test(await configOf(folder));
+  });
+}
+
 /** Models in the folders that turn sound into text. */
 export async function modelsThatHear({ modelFolders }: Settings): Promise<readonly string[]> {
   return modelsWhose(modelFolders, async (folder) =>
