@@ -1,9 +1,9 @@
 // tessera generate: words in, clips out.
 import { Command } from 'commander';
 import type { GeneratedClip, GenerateResult } from '../jobs/generate.ts';
-import { type GenerateRequest, generateSchema, pinFields } from '../jobs/request.ts';
+import { type GenerateRequest, generateSchema, settledFields } from '../jobs/request.ts';
 import { deviceChoices, deviceSetting, readSettings } from '../jobs/settings.ts';
-import { readSidecar } from '../jobs/sidecar.ts';
+import { readSidecar, type Sidecar } from '../jobs/sidecar.ts';
 import { bytes, seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
 import { progressDisplay } from './progress-bar.ts';
@@ -20,6 +20,7 @@ Examples:
   $ tessera generate "a cat jumps" --between one.mp4 two.mp4 -o joined.mp4
   $ tessera generate "a 3D cat at night" --restyle cat.mp4 --strength 0.6 --box 0.5,0,0.5,1 -o night.mp4
   $ tessera generate "0-4: a dog walks; 4-8: it jumps" -o long.mp4
+  $ tessera generate "kitty hopping around, winter" --expand=show -o kitty.mp4
   $ tessera generate "a fish swims left" --seconds 20 --loop -o loop.mp4
   $ tessera generate "a cat in rain" --model ./Wan2.1-T2V-1.3B-Diffusers --lora rain.safetensors:0.8 --lora film.safetensors
   $ tessera generate "a cat in rain" --model ./Wan2.1-T2V-1.3B-Diffusers --width 256 --height 256 --frames 17 --plan
@@ -32,7 +33,7 @@ export function generateCommand(): Command {
   const command = new Command('generate')
     .description('render clips of what a sentence says')
     .argument('[prompt...]', 'what the clip shows');
-  return addRequestOptions(command, generateSchema.shape, ['prompt', ...pinFields])
+  return addRequestOptions(command, generateSchema.shape, ['prompt', ...settledFields])
     .option('--from <file>', 'take everything that is not given from the .json beside a clip')
     .option('--plan', 'say what it would take, stage by stage, and render nothing')
     .option('--device <name>', `where graphs run: ${deviceChoices.join(', ')} (default cpu, or TESSERA_DEVICE)`)
@@ -45,9 +46,10 @@ export function generateCommand(): Command {
 async function run(words: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
   const sidecar = typeof options['from'] === 'string' ? await readSidecar(options['from']) : undefined;
   const prompt = words.length > 0 ? { prompt: words.join(' ') } : {};
-  const sent = { ...prompt, ...sentFields(generateSchema.shape, options) };
+  const { expand, isShown } = expanderOf(options['expand']);
+  const sent = { ...prompt, ...sentFields(generateSchema.shape, { ...options, expand }) };
   // The story parses the request again, so what was sent may be anything here.
-  const request = { prompt: '', ...sidecar?.request, ...sent };
+  const request = { prompt: '', ...recordedOf(sidecar, sent), ...sent };
   if (options['plan'] === true) return plan(request, options['json'] === true);
   const { generate } = await import('../jobs/generate.ts');
   const device = deviceSetting(options['device'] as string | undefined, 'device');
@@ -60,6 +62,7 @@ async function run(words: readonly string[], options: Readonly<Record<string, un
         settings,
         onProgress: (progress) => display.progress(progress),
         onNotice: (notice) => display.note(notice),
+        ...(isShown && { onExpanded: (text: string) => display.note(`Expanded: ${text}`) }),
         ...(sidecar && { from: sidecar }),
       }),
     );
@@ -72,6 +75,21 @@ async function run(words: readonly string[], options: Readonly<Record<string, un
   } finally {
     display.stop();
   }
+}
+
+/** What a record brings: the expansion of its prompt only where that prompt is rendered. */
+function recordedOf(sidecar: Sidecar | undefined, sent: object): Partial<Sidecar['request']> {
+  if (sidecar === undefined) return {};
+  const { expand, expanded, ...recorded } = sidecar.request;
+  if ('prompt' in sent || 'expand' in sent) return recorded;
+  return { ...recorded, ...(expand !== undefined && { expand }), ...(expanded !== undefined && { expanded }) };
+}
+
+/** `show` before an expander, or alone, says what it wrote before that is rendered. */
+function expanderOf(sent: unknown): { readonly expand: unknown; readonly isShown: boolean } {
+  const [, name = ''] = typeof sent === 'string' ? (/^show(?::(.+))?$/s.exec(sent) ?? []) : [];
+  const isShown = typeof sent === 'string' && /^show(:|$)/.test(sent);
+  return { expand: isShown ? name || 'nano' : sent, isShown };
 }
 
 async function plan(request: GenerateRequest, json: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 // tessera jobs submit: the request of `tessera generate`, rendered later by a worker.
 import { Command } from 'commander';
-import { generateSchema, pinFields } from '../jobs/request.ts';
+import { generateSchema, settledFields } from '../jobs/request.ts';
 import { describeJob } from './job-text.ts';
 import { addRequestOptions, sentFields } from './request-options.ts';
 import { withQueue } from './with-queue.ts';
@@ -17,7 +17,7 @@ export function submitCommand(): Command {
   const command = new Command('submit')
     .description('queue clips of what a sentence says')
     .argument('[prompt...]', 'what the clip shows');
-  return addRequestOptions(command, generateSchema.shape, ['prompt', ...pinFields])
+  return addRequestOptions(command, generateSchema.shape, ['prompt', ...settledFields])
     .option('--priority <n>', 'from 1, which comes first, to 1000000', '100')
     .option('--json', 'print the job as JSON')
     .addHelpText('after', examples)

@@ -9,6 +9,9 @@ import { isFlag, type Shape, takesList, takesNumber, valueOfText } from '../jobs
 /** Short forms, where a field has one. */
 const short: Readonly<Record<string, string>> = { output: '-o' };
 
+/** What a name without a value stands for. */
+const preset: Readonly<Record<string, string>> = { expand: 'nano' };
+
 /** Given behind one name. */
 const isPair = (field: string): boolean => field === 'between';
 
@@ -36,7 +39,8 @@ function optionOf(field: string, schema: z.ZodType): Option {
   const value = isFlag(schema)
     ? ''
     : ` <${takesNumber(schema) ? 'n' : ['output', 'lora', ...fileFields].includes(field) ? 'file' : 'text'}${isPair(field) ? '...' : ''}>`;
-  const flags = `${short[field] ? `${short[field]}, ` : ''}--${name}${value}`;
+  const flags = `${short[field] ? `${short[field]}, ` : ''}--${name}${preset[field] ? ' [text]' : value}`;
   const option = new Option(flags, schema.description);
+  if (preset[field] !== undefined) option.preset(preset[field]);
   return takesList(schema) && !isPair(field) ? option.argParser(oneMore) : option;
 }

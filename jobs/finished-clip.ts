@@ -30,10 +30,12 @@ export async function findClip(
   return { isRecorded: true, finished: { path, width, height, frames, fps, sizeBytes, sidecar, sha256, render } };
 }
 
-/** A model's name may differ where its weights do not. */
+/** A model's name may differ where its weights do not; a prompt that was not expanded yet may be any. */
 function isOf(record: Sidecar, render: Render, model: Model): boolean {
   const asked = { ...render, model: '' };
-  return record.model.fingerprint === model.fingerprint && isDeepStrictEqual({ ...record.request, model: '' }, asked);
+  const { expanded, ...request } = record.request;
+  const made = { ...request, ...(render.expanded !== undefined && expanded !== undefined && { expanded }), model: '' };
+  return record.model.fingerprint === model.fingerprint && isDeepStrictEqual(made, asked);
 }
 
 /** Pictures appear together by rename and have no checksum: the first one tells. */

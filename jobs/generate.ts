@@ -6,6 +6,7 @@ import { writeSidecar } from '../io/sidecar.ts';
 import { removeLeftovers } from '../io/temporary.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
 import { loadRequestedModel } from './adapted-model.ts';
+import { withExpansion } from './expand.ts';
 import { withPinnedVideos } from './given-videos.ts';
 import { checkMemory } from './memory.ts';
 import type { Model } from './model.ts';
@@ -26,6 +27,8 @@ export interface GenerateOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Called with what the user should know and that is no error, such as words that the model does not know. */
   readonly onNotice?: (notice: string) => void;
+  /** Called with what an expanded prompt became, before it is rendered. */
+  readonly onExpanded?: (text: string) => void;
   /** Aborting stops after the running step; the latents are kept and the same request goes on from there. */
   readonly signal?: AbortSignal;
   /** `child` (default) runs graphs in a child process, `local` in this one, whose event loop they block. */
@@ -80,7 +83,11 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Generat
   const report = new RenderReport(options);
   report.stage('load');
   const model = await clock.time('load', () => loadRequestedModel(asked, settings));
-  const request = await withPinnedVideos(asked, model, settings);
+  const pinned = await withPinnedVideos(asked, model, settings);
+  resolveRequest(pinned, model); // refuses what cannot be rendered before anything is written
+  const { request, notices } = await clock.time('text', () => withExpansion(pinned, model, settings, signal));
+  report.notices(notices);
+  if (request.expanded !== undefined) options.onExpanded?.(request.expanded);
   const renders = resolveRequest(request, model);
   checkMemory(model, renders[0]!);
   const outputs = await planOutputs(request, renders, model, { keepFinished });

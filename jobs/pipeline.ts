@@ -24,7 +24,7 @@ import { type Frames, framesToTensor, tensorToFrames } from '../io/frames.ts';
 import { decodesInTiles } from './memory.ts';
 import type { Model } from './model.ts';
 import { type Conditions, type OpenVelocity, Transformers } from './open-velocity.ts';
-import type { Render } from './resolve-request.ts';
+import { promptOf, type Render } from './resolve-request.ts';
 import { partAt, timedPrompts } from './timed-prompts.ts';
 import { visualConditions } from './visual-conditions.ts';
 
@@ -96,7 +96,8 @@ export class Pipeline {
 
   /** Text states of both prompts. UMT5, of up to 11 GB, is closed before the transformer opens. */
   async conditions(render: Render): Promise<PromptConditions> {
-    const { prompt, negativePrompt } = render;
+    const { negativePrompt } = render;
+    const prompt = promptOf(render);
     const { textLength, textEncoder, name } = this.model;
     const timed: { from: number; positive: Condition }[] = [];
     for (const part of timedPrompts(prompt)) {

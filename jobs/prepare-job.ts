@@ -2,6 +2,7 @@
 // named by all that its clips follow from, so that what is asked for twice is one job.
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { withExpansion } from './expand.ts';
 import { withPinnedVideos } from './given-videos.ts';
 import type { CaptionJob, RenderJob } from './job-record.ts';
 import { checkMemory } from './memory.ts';
@@ -30,6 +31,8 @@ export interface PreparedJob extends ReadyJob {
 export interface PrepareOptions {
   /** Clips without an output go into this folder, named by the job's id; else the output is named by the prompt. */
   readonly folder?: string;
+  /** False leaves a prompt as it is, where only the cost of a job is asked for. */
+  readonly expands?: boolean;
 }
 
 /**
@@ -53,13 +56,18 @@ export function jobPreparer(
     models.set(key, known);
     return known;
   };
-  return async (request, { folder } = {}) => {
+  return async (request, { folder, expands = true } = {}) => {
     const asked = parseRequest(request);
     const model = await modelOf(asked);
     const parsed = await withPinnedVideos(asked, model, settings);
-    const renders = resolveRequest(parsed, model);
-    checkMemory(model, renders[0]!);
-    const placeless = jobId(renders, model);
+    const wished = resolveRequest(parsed, model);
+    checkMemory(model, wished[0]!);
+    const { seed } = wished[0]!;
+    const expanded = expands
+      ? (await withExpansion({ ...parsed, seed }, model, settings)).request
+      : { ...parsed, seed };
+    const renders = resolveRequest(expanded, model);
+    const placeless = jobId(wished, model);
     const output = resolve(parsed.output ?? (folder ? join(folder, `${placeless}.mp4`) : defaultName(parsed.prompt)));
     const complete: ParsedRequest = {
       ...renders[0]!,
@@ -70,12 +78,12 @@ export function jobPreparer(
     const outputs = await planOutputs(complete, renders, model);
     const isFinished = outputs.every(({ finished }) => finished !== undefined);
     const { fingerprint } = model;
-    const id = parsed.output === undefined && folder ? placeless : jobId(renders, model, output);
+    const id = parsed.output === undefined && folder ? placeless : jobId(wished, model, output);
     return { id, job: { kind: 'generate', request: complete, fingerprint }, renders, isFinished };
   };
 }
 
-/** The same for the same clips of the same weights in the same place, whatever the model is called. */
+/** The same for the same wish of the same weights in the same place, whatever the model is called, and an expander writes. */
 function jobId(renders: readonly Render[], { fingerprint }: Model, output?: string): string {
   const { model: _name, ...render } = withoutPaths(renders[0]!);
   return `clip-${digest(['job 1', fingerprint, render, renders.length, output])}`;

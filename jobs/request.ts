@@ -31,6 +31,8 @@ const sum = z
   .optional()
   .describe('of the file; another one in its place is refused');
 
+const notAnExpander =
+  'must be nano, openai, hf:<model> or openai:<address>. A prompt stands before --expand, or write --expand=nano';
 const fallingSigmas = 'must be noise levels that fall from at most 1 and stay above 0, such as 1,0.75,0.5,0.25';
 const weightMode = z.enum(weightModes, { error: `must be one of ${weightModes.join(', ')}` });
 const modes = 'f32 (widened in memory), f16 (in their files), int8 or int4 (made by `models quantize`)';
@@ -41,6 +43,16 @@ export const generateSchema = z.strictObject({
     .trim()
     .regex(/[\p{L}\p{N}\p{S}]/u, { error: sayWhat })
     .describe('what the clip shows'),
+  expand: text(4096)
+    .regex(/^(nano|openai|(hf|openai):\S+)$/, { error: notAnExpander })
+    .optional()
+    .describe(
+      "let a language model rewrite the prompt as the video model's own captions: nano (the model's own, default), hf:<model>, openai:<address>, or openai (TESSERA_LANGUAGE_URL)",
+    ),
+  expanded: text(20_000)
+    .min(1, { error: 'is empty' })
+    .optional()
+    .describe('what was made of the prompt; it is not expanded again'),
   negativePrompt: text(5000).optional().describe('what the clip should keep away from'),
   image: text(4096)
     .min(1, { error: 'is empty' })
@@ -160,5 +172,7 @@ export const pinFields = [
   'betweenSha256',
   'restyleSha256',
 ] as const;
+/** Fields that follow from others when a request is accepted. */
+export const settledFields = [...pinFields, 'expanded'] as const;
 /** Fields that name files of this machine. */
 export const fileFields = ['image', 'last', 'control', 'mask', 'reference', 'extend', 'between', 'restyle'] as const;

@@ -18,6 +18,9 @@ import type { WeightMode } from './weight-mode-names.ts';
 /** One clip to make, with every choice made. */
 export interface Render extends Direction {
   readonly prompt: string;
+  /** Which expander was asked, and what it made of the prompt. */
+  readonly expand?: string;
+  readonly expanded?: string;
   /** Path of the picture that the clip starts from, its checksum, and how it fills the clip. */
   readonly image?: string;
   readonly imageSha256?: string;
@@ -74,6 +77,8 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
   const first = request.clip ?? 0;
   const render: Render = {
     prompt: request.prompt,
+    ...(request.expand !== undefined && { expand: request.expand }),
+    ...(request.expanded !== undefined && { expanded: request.expanded }),
     ...visualsOf(request),
     ...direction,
     negativePrompt: request.negativePrompt ?? defaults.negativePrompt,
@@ -134,6 +139,9 @@ export function schedulerOf(render: Render, model: Model): SchedulerConfig {
   const { sampler, shift } = render;
   return model.scheduler.sampler === sampler ? { ...model.scheduler, shift } : samplerConfig(sampler, shift);
 }
+
+/** What the model is told that a clip shows. */
+export const promptOf = ({ prompt, expanded }: Pick<Render, 'prompt' | 'expanded'>): string => expanded ?? prompt;
 
 /** How a render's steps are spaced. */
 export const spacingOf = ({ steps, sigmas }: Render): Spacing => (sigmas === undefined ? { steps } : { sigmas });

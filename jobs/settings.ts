@@ -30,6 +30,8 @@ export interface Settings {
   readonly hub?: HubSettings;
   /** An OpenAI-compatible endpoint that looks at pictures, and its key; for captions. */
   readonly vision?: { readonly url?: string; readonly key?: string };
+  /** An OpenAI-compatible endpoint that writes, and its key; for expanding prompts. */
+  readonly language?: { readonly url?: string; readonly key?: string };
   /** Where traces of jobs are sent, by OTLP over HTTP; left out, none are made. */
   readonly traces?: { readonly url: string; readonly serviceName: string };
 }
@@ -46,7 +48,12 @@ export interface HubSettings {
 }
 
 /** Variables whose values are nobody's business. */
-export const secretVariables: readonly string[] = ['TESSERA_TOKEN', 'HF_TOKEN'];
+export const secretVariables: readonly string[] = [
+  'TESSERA_TOKEN',
+  'HF_TOKEN',
+  'TESSERA_VISION_KEY',
+  'TESSERA_LANGUAGE_KEY',
+];
 
 /** Every variable that is read, for `tessera doctor` and the documentation. */
 export const settingVariables = {
@@ -66,6 +73,8 @@ export const settingVariables = {
   HF_HUB_OFFLINE: '1 asks nothing of the hub and uses what is there',
   TESSERA_VISION_URL: 'address of an OpenAI-compatible endpoint that captions pictures',
   TESSERA_VISION_KEY: 'key that this endpoint, or the one of --captioner openai:…, wants',
+  TESSERA_LANGUAGE_URL: 'address of an OpenAI-compatible endpoint that expands prompts',
+  TESSERA_LANGUAGE_KEY: 'key that this endpoint, or the one of --expand openai:…, wants',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'http:// address of an OpenTelemetry collector that takes traces of jobs',
   OTEL_SERVICE_NAME: 'what this program is called in traces (tessera)',
 } as const;
@@ -107,13 +116,8 @@ export function readSettings(environment: Environment = environmentNow()): Setti
       `OTEL_EXPORTER_OTLP_ENDPOINT (=${collector}) must be an address such as http://127.0.0.1:4318. Correct or unset it.`,
     );
   }
-  const [visionUrl, visionKey] = [read('TESSERA_VISION_URL'), read('TESSERA_VISION_KEY')];
-  if (visionUrl !== undefined && !(/^https?:\/\//.test(visionUrl) && URL.canParse(visionUrl))) {
-    throw new InvalidRequestError(
-      `TESSERA_VISION_URL (=${visionUrl}) must be an address such as http://127.0.0.1:11434/v1. Correct or unset it.`,
-    );
-  }
-  const vision = { ...(visionUrl && { url: visionUrl }), ...(visionKey && { key: visionKey }) };
+  const vision = endpointSettings(read, 'TESSERA_VISION_URL', 'TESSERA_VISION_KEY');
+  const language = endpointSettings(read, 'TESSERA_LANGUAGE_URL', 'TESSERA_LANGUAGE_KEY');
   const serviceName = read('OTEL_SERVICE_NAME') ?? 'tessera';
   const named = (read('TESSERA_MODELS') ?? '').split(delimiter).filter((folder) => folder !== '');
   return {
@@ -128,6 +132,7 @@ export function readSettings(environment: Environment = environmentNow()): Setti
     ...(token === undefined ? {} : { token }),
     hub: hubSettings(environment, read),
     ...(Object.keys(vision).length === 0 ? {} : { vision }),
+    ...(Object.keys(language).length === 0 ? {} : { language }),
     ...(collector === undefined ? {} : { traces: { url: `${collector}/v1/traces`, serviceName } }),
   };
 }
@@ -141,6 +146,17 @@ export function deviceSetting(text: string | undefined, name = 'TESSERA_DEVICE')
 }
 
 type Read = (name: keyof typeof settingVariables) => string | undefined;
+
+/** An endpoint's address and key, each where it is set. */
+function endpointSettings(read: Read, urlName: keyof typeof settingVariables, keyName: keyof typeof settingVariables) {
+  const [url, key] = [read(urlName), read(keyName)];
+  if (url !== undefined && !(/^https?:\/\//.test(url) && URL.canParse(url))) {
+    throw new InvalidRequestError(
+      `${urlName} (=${url}) must be an address such as http://127.0.0.1:11434/v1. Correct or unset it.`,
+    );
+  }
+  return { ...(url && { url }), ...(key && { key }) };
+}
 
 /** As huggingface_hub reads them, so that both find the same files. */
 function hubSettings(environment: Environment, read: Read): HubSettings {

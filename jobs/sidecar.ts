@@ -10,6 +10,7 @@ import { InvalidRequestError } from '../graph/errors.ts';
 import type { FfmpegTools } from '../io/ffmpeg.ts';
 import { readSidecar as readRecord } from '../io/sidecar.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
+import { shownExpander } from './expander-names.ts';
 import type { Model } from './model.ts';
 import { packageVersion } from './package-folder.ts';
 import { withoutPaths } from './prompt-files.ts';
@@ -33,11 +34,12 @@ export type Sidecar = z.output<typeof SidecarFile>;
 
 /** What is written into the clip: the same for the same bytes of picture. */
 export function clipMetadata(render: Render, model: Model): Record<string, unknown> {
-  const { prompt, negativePrompt, ...settings } = withoutPaths(render);
+  const { prompt, negativePrompt, expand, ...settings } = withoutPaths(render);
   return {
     software: `tessera ${packageVersion}`,
     prompt,
     ...(negativePrompt === '' ? {} : { negativePrompt }),
+    ...(expand !== undefined && { expand: shownExpander(expand) }),
     ...settings,
     model: basename(render.model), // a path is nobody else's business
     fingerprint: model.fingerprint.slice(0, 16),

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { estimateBatch } from './batch.ts';
 import { ClipPictures, type PictureKind } from './clip-pictures.ts';
+import { listExpanders } from './expander-names.ts';
 import { isEnded, type Job } from './job-record.ts';
 import { listModels } from './model-names.ts';
 import { jobPreparer, type PreparedJob } from './prepare-job.ts';
 import type { Queue } from './queue.ts';
 import { checkRoom } from './queue-room.ts';
-import type { fileFields, GenerateRequest, pinFields } from './request.ts';
+import type { fileFields, GenerateRequest, settledFields } from './request.ts';
 import { type VideoRecord, VideoShelf } from './video-shelf.ts';
 
 /** What a caller may ask for: the render, but not where it goes; its length in frames or in seconds; a picture's bytes. */
@@ -22,7 +23,7 @@ export interface VideoRequest extends Omit<
   | 'decoder'
   | 'seconds'
   | Exclude<(typeof fileFields)[number], 'extend' | 'between' | 'restyle'>
-  | (typeof pinFields)[number]
+  | (typeof settledFields)[number]
 > {
   readonly seconds?: string | undefined;
   /** What the clip starts from, what it ends on, and where a video is made anew. `extend` and the like are ids of videos. */
@@ -96,7 +97,7 @@ export class Videos {
 
   /** What a request would take, by the last clips of its model. @throws what `create` throws for what cannot be rendered */
   async estimate(wish: VideoRequest): Promise<VideoEstimate> {
-    const prepared = await this.#prepare(wish);
+    const prepared = await this.#prepare(wish, false);
     const plan = { rows: [{ line: 1, prepared }], problems: [] };
     const [{ finished, seconds }, { waiting }] = await Promise.all([
       estimateBatch(plan, this.queue),
@@ -154,8 +155,12 @@ export class Videos {
     return picture;
   }
 
-  async #prepare({ seconds, picture, lastPicture, maskPicture, ...wish }: VideoRequest): Promise<PreparedJob> {
+  async #prepare(
+    { seconds, picture, lastPicture, maskPicture, ...wish }: VideoRequest,
+    expands = true,
+  ): Promise<PreparedJob> {
     await this.#checkModel(wish.model);
+    if (wish.expand !== undefined) await this.#checkExpander(wish.expand);
     const put = async (bytes: Uint8Array | undefined): Promise<string | undefined> =>
       bytes && this.#shelf.putPicture(bytes);
     const { extend, between, restyle } = wish;
@@ -170,7 +175,7 @@ export class Videos {
     };
     const request = { ...wish, ...given, overwrite: true };
     const sent = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
-    return jobPreparer(this.queue.settings)(sent as GenerateRequest, { folder: this.#shelf.folder });
+    return jobPreparer(this.queue.settings)(sent as GenerateRequest, { folder: this.#shelf.folder, expands });
   }
 
   /** The clip of a video. @throws InvalidRequestError when there is none */
@@ -191,6 +196,13 @@ export class Videos {
     if (known.includes(model)) return;
     const there = known.length > 0 ? `There is ${known.join(', ')}.` : 'There is none yet.';
     throw new InvalidRequestError(`model (=${model}): there is no model of that name. ${there}`);
+  }
+
+  /** What a caller may name: no folders and no addresses. */
+  async #checkExpander(expand: string): Promise<void> {
+    const known = await listExpanders(this.queue.settings);
+    if (known.includes(expand)) return;
+    throw new InvalidRequestError(`expand (=${expand}) must be one of ${known.join(', ')}.`);
   }
 
   #clipOf(id: string): string {

@@ -8,6 +8,7 @@ import { HTTPException } from 'hono/http-exception';
 import { routePath } from 'hono/route';
 import { timeout } from 'hono/timeout';
 import { listCapabilities } from '../jobs/capabilities.ts';
+import { listExpanders } from '../jobs/expander-names.ts';
 import { listModels, type NamedModel } from '../jobs/model-names.ts';
 import type { Captions } from '../jobs/captions.ts';
 import type { Videos } from '../jobs/videos.ts';
@@ -85,8 +86,8 @@ export function createApp(parts: AppParts): Hono {
     return c.json(await modelObject(model));
   });
   app.get('/v1/capabilities', async (c) => {
-    const [models, names] = await Promise.all([listCapabilities(queue.settings), captions.names()]);
-    return c.json({ limits, models, captions: names });
+    const [models, names, expanders] = await Promise.all([listCapabilities(queue.settings), captions.names(), listExpanders(queue.settings)]); // prettier-ignore
+    return c.json({ limits, models, expanders, captions: names });
   });
   app.post('/mcp', limited, (c) => answerMcp(c, agent));
   app.all('/mcp', refuseMcp);

@@ -2,19 +2,20 @@
 // Where clips go is the server's choice, and a model is named, never a path or an address.
 import { z } from 'zod';
 import { valueOfText } from '../jobs/request-text.ts';
-import { fileFields, generateSchema, pinFields } from '../jobs/request.ts';
+import { fileFields, generateSchema, settledFields } from '../jobs/request.ts';
 import type { VideoRequest } from '../jobs/videos.ts';
 import { type FieldProblem, invalidFields, Problem } from './problems.ts';
 
 const notByName = 'must be the name of a model, as GET /v1/models lists them; paths and addresses are not opened';
+const notAnExpander = 'must be one that GET /v1/capabilities lists; paths and addresses are not opened';
 const badSeconds = 'must be a number of seconds above 0 and up to 3600, such as "4"';
 const badId = 'must be the id of a video that is here';
 const videoId = z.string({ error: badId }).regex(/^clip-[0-9a-f]{16}$/, { error: badId });
 const badSize = 'must be like "1280x704", width before height';
 
 /** Files of this machine, and their checksums. */
-const onlyHere = Object.fromEntries([...fileFields, ...pinFields].map((field) => [field, true])) as Record<
-  (typeof fileFields)[number] | (typeof pinFields)[number],
+const onlyHere = Object.fromEntries([...fileFields, ...settledFields].map((field) => [field, true])) as Record<
+  (typeof fileFields)[number] | (typeof settledFields)[number],
   true
 >;
 
@@ -35,6 +36,11 @@ export const videoFields = generateSchema
       .regex(/^[A-Za-z0-9][\w.-]{0,99}$/, { error: notByName })
       .optional()
       .describe('a model by name (default nano)'),
+    expand: z
+      .string({ error: notAnExpander })
+      .regex(/^(nano|openai|hf:[A-Za-z0-9][\w.-]{0,99})$/, { error: notAnExpander })
+      .optional()
+      .describe('rewrite the prompt by one of the expanders that GET /v1/capabilities lists'),
     size: z
       .string({ error: badSize })
       .regex(/^[1-9]\d{0,4}x[1-9]\d{0,4}$/, { error: badSize })

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { AskedDirection } from '../jobs/direction.ts';
 import { withoutPaths as withoutFiles } from '../jobs/prompt-files.ts';
+import { shownExpander } from '../jobs/expander-names.ts';
 import type { Job } from '../jobs/job-record.ts';
 import type { JobProgress } from '../jobs/progress.ts';
 import type { Video, VideoEstimate } from '../jobs/videos.ts';
@@ -34,8 +35,9 @@ export type VideoObject = z.output<typeof videoSchema>;
 
 /** Videos are kept until they are deleted, so none expires. */
 export function videoObject({ record, job, hasClip }: Video): VideoObject {
-  const { prompt, model = 'nano', output: _o, overwrite: _w, clips: _c, ...chosen } = record.request;
-  const render = { ...withoutFiles(chosen), ...sourceIds(chosen) };
+  const { prompt, model = 'nano', expand, output: _o, overwrite: _w, clips: _c, ...chosen } = record.request;
+  const expander = expand !== undefined && { expand: shownExpander(expand) };
+  const render = { ...withoutFiles(chosen), ...sourceIds(chosen), ...expander };
   const status = statusOf(job, hasClip);
   const { width = 0, height = 0, frames = 1, fps = 1 } = render;
   return {
