@@ -20,6 +20,7 @@ Examples:
   $ tessera train captioner --stage words --steps 3000
   $ tessera train captioner --stage projection --steps 1000
   $ tessera train captioner --stage both --steps 12000
+  $ tessera train expander --steps 1500
   $ tessera train dit --stage gate --steps 2000 --decay 0
   $ tessera train dit --stage wide --steps 40000
   $ tessera generate "a cat jumps" --model .tessera/nano`;
@@ -29,6 +30,7 @@ const parts: Readonly<Record<TrainedPart, string>> = {
   clip: 'the text and picture towers, from captions and pictures',
   dit: 'the video transformer, from captions and latents',
   captioner: 'the captioner, a LLaVA, from captions and questions',
+  expander: 'the expander, a Llama, from wishes and captions',
 };
 
 const stages = {
@@ -36,6 +38,7 @@ const stages = {
   clip: 'both (default), pictures',
   dit: 'gate, pictures, stills, layouts, moves, clips, wide (default)',
   captioner: 'words, projection, both (default), whole',
+  expander: 'has no stages',
 };
 
 interface Options {

@@ -1,4 +1,4 @@
-// `tessera train vae|clip|dit|captioner`: opens the run, builds the task, trains until done or stopped, exports into the model folder.
+// `tessera train vae|clip|dit|captioner|expander`: opens the run, builds the task, trains until done or stopped, exports into the model folder.
 import { join } from 'node:path';
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
@@ -24,6 +24,7 @@ import type { RunFolder } from './run-folder.ts';
 import { sampleClips } from './sampling.ts';
 import { writeSheet } from './sheet.ts';
 import { prepareCaptioner } from './train-captioner.ts';
+import { prepareExpander } from './train-expander.ts';
 import { transformerTask, worldOf } from './transformer.ts';
 import type { TransformerRecipe, TransformerSources } from './transformer.ts';
 import { loadAtlas } from './world/atlas.ts';
@@ -33,7 +34,7 @@ import { randomOf } from './world/random.ts';
 import { sampleScene } from './world/scene.ts';
 import { STYLES } from './world/vocabulary.ts';
 
-export type TrainedPart = 'vae' | 'clip' | 'dit' | 'captioner';
+export type TrainedPart = 'vae' | 'clip' | 'dit' | 'captioner' | 'expander';
 
 export interface TrainRequest {
   readonly part: TrainedPart;
@@ -72,10 +73,13 @@ export async function component(model: string, name: string) {
 }
 
 /** Muon costs the transformer, which learns from few tokens at a time, as much as the gradient itself. */
-const optimizers = { vae: 'muon', clip: 'muon', dit: 'adamw', captioner: 'adamw' } as const satisfies Record<
-  TrainedPart,
-  string
->;
+const optimizers = {
+  vae: 'muon',
+  clip: 'muon',
+  dit: 'adamw',
+  captioner: 'adamw',
+  expander: 'adamw',
+} as const satisfies Record<TrainedPart, string>;
 
 /** The folders that hold a part's weights. */
 const foldersOf = {
@@ -83,6 +87,7 @@ const foldersOf = {
   clip: ['text_encoder', 'image_encoder'],
   dit: ['transformer'],
   captioner: ['captioner'],
+  expander: ['expander'],
 } as const satisfies Record<TrainedPart, readonly string[]>;
 
 async function startingWeights(from: string, part: TrainedPart): Promise<SafetensorsFile[]> {
@@ -166,6 +171,7 @@ async function prepareTowers(request: TrainRequest, atlas: Atlas): Promise<Prepa
 async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepared> {
   if (request.part === 'dit') return prepareTransformer(request, folder);
   if (request.part === 'captioner') return prepareCaptioner(request.model, request.stage);
+  if (request.part === 'expander') return prepareExpander();
   const atlas: Atlas = await loadAtlas(STYLES);
   if (request.part === 'clip') return prepareTowers(request, atlas);
   const recipe: AutoencoderRecipe = stageOf(autoencoderStages, request.stage ?? 'clips');
