@@ -107,6 +107,40 @@ export async function writeTinyChat(folder: string): Promise<void> {
   });
 }
 
+/** A picture or a text in, a vector out: a CLIP or a SigLIP in form, which differ in the names of their outputs and in padding. */
+export async function writeTinyClip(folder: string, model_type: 'clip' | 'siglip' = 'clip'): Promise<void> {
+  const random = createRandom(13);
+  const [said, seen] = model_type === 'clip' ? ['text_embeds', 'image_embeds'] : ['pooler_output', 'pooler_output'];
+  const text = encode(
+    [
+      node('Gather', ['table', 'input_ids'], ['words']), // [1,L,8]
+      node('ReduceMean', ['words', 'axis'], [said!], { keepdims: 0 }), // [1,8]
+    ],
+    [ints('axis', [1]), weights('table', [words.length, WIDTH], random)],
+    [value('input_ids', INT64, 2)],
+    [value(said!, FLOAT, 2)],
+  );
+  const vision = encode(
+    [
+      node('AveragePool', ['pixel_values'], ['pooled'], { kernel_shape: [8, 8], strides: [8, 8] }), // [P,3,4,4]
+      node('Reshape', ['pooled', 'flat'], ['values']), // [P,48]
+      node('MatMul', ['values', 'projection'], [seen!]), // [P,8]
+    ],
+    [ints('flat', [0, -1]), weights('projection', [48, WIDTH], random)],
+    [value('pixel_values', FLOAT, 4)],
+    [value(seen!, FLOAT, 2)],
+  );
+  const files = tokenizer('CLIPTokenizer') as Record<string, object>;
+  await write(folder, {
+    'config.json': { model_type, architectures: [model_type === 'clip' ? 'CLIPModel' : 'SiglipModel'] },
+    'preprocessor_config.json': pictures(model_type === 'clip' ? 'CLIPImageProcessor' : 'SiglipImageProcessor'),
+    ...files,
+    'tokenizer_config.json': { ...files['tokenizer_config.json'], pad_token: '</s>', model_max_length: 8 },
+    'onnx/text_model.onnx': text,
+    'onnx/vision_model.onnx': vision,
+  });
+}
+
 /** Sound in, letters out: a Wav2Vec2 in form. */
 export async function writeTinyListener(folder: string): Promise<void> {
   const random = createRandom(5);
