@@ -114,21 +114,21 @@ export async function writeTinyClip(folder: string, model_type: 'clip' | 'siglip
   const text = encode(
     [
       node('Gather', ['table', 'input_ids'], ['words']), // [1,L,8]
-      node('ReduceMean', ['words', 'axis'], [said!], { keepdims: 0 }), // [1,8]
+      node('ReduceMean', ['words', 'axis'], [said], { keepdims: 0 }), // [1,8]
     ],
     [ints('axis', [1]), weights('table', [words.length, WIDTH], random)],
     [value('input_ids', INT64, 2)],
-    [value(said!, FLOAT, 2)],
+    [value(said, FLOAT, 2)],
   );
   const vision = encode(
     [
       node('AveragePool', ['pixel_values'], ['pooled'], { kernel_shape: [8, 8], strides: [8, 8] }), // [P,3,4,4]
       node('Reshape', ['pooled', 'flat'], ['values']), // [P,48]
-      node('MatMul', ['values', 'projection'], [seen!]), // [P,8]
+      node('MatMul', ['values', 'projection'], [seen]), // [P,8]
     ],
     [ints('flat', [0, -1]), weights('projection', [48, WIDTH], random)],
     [value('pixel_values', FLOAT, 4)],
-    [value(seen!, FLOAT, 2)],
+    [value(seen, FLOAT, 2)],
   );
   const files = tokenizer('CLIPTokenizer') as Record<string, object>;
   await write(folder, {
