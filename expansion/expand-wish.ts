@@ -30,11 +30,11 @@ export async function expandWish(wish: string, expander: Expander, options: Expa
   if (onlyKnown && !facts.some(({ kind }) => kind === 'thing') && unknown.length > 0)
     return asIs(`it names nothing that is known, but ${quoted(unknown)}`, 0);
   const wished = onlyKnown ? withWords(wish, (fact) => (fact.isNear ? fact.means : fact.said)) : wish;
-  const plainer = onlyKnown ? withWords(wish, plainWord) : wish;
+  const plainer = onlyKnown ? [withWords(wish, plainWord), withWords(wish, plainestWord)] : [wish, wish];
   let problems: readonly string[] = [];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const seed = options.seed + attempt;
-    const written = await expander.write(attempt === 0 ? wished : plainer, { seed, signal: options.signal });
+    const written = await expander.write([wished, ...plainer][attempt]!, { seed, signal: options.signal });
     const text = captionIn(written);
     problems = text === '' ? ['nothing was written'] : problemsOf(wish, text, { onlyKnown });
     if (problems.length === 0) return { text, isExpanded: true, attempts: attempt + 1 };
@@ -61,6 +61,9 @@ const plainKinds: readonly FactKind[] = ['thing', 'style', 'colour', 'size'];
 
 /** The lexicon's own word, for what is said by one. */
 const plainWord = ({ kind, means, said, isNear }: Fact): string => (isNear || plainKinds.includes(kind) ? means : said);
+
+/** The same for all that a meaning stands for. */
+const plainestWord = (fact: Fact): string => (['thing', 'motion', 'place', 'weather'].includes(fact.kind) && fact.means !== 'plain' ? fact.means : plainWord(fact)); // prettier-ignore
 
 /** The caption alone: models that talk put it into quotes, lines or thoughts. */
 function captionIn(written: string): string {

@@ -57,7 +57,7 @@ export function isSeveral(facts: readonly Fact[]): boolean {
 export const isMotion = (shown: string, wished: string): boolean =>
   shown === wished || (wished === 'go' && GOING.includes(shown));
 
-/** What single phrases cannot tell: a colour from a fruit, a direction from what is a detail of another motion. */
+/** What single phrases cannot tell: a colour from a fruit, a direction from a detail of another motion, "from above" from a relation. */
 function settled(facts: readonly Fact[]): readonly Fact[] {
   const coloured = facts.map((fact, i): Fact => {
     const next = facts[i + 1];
@@ -70,5 +70,6 @@ function settled(facts: readonly Fact[]): readonly Fact[] {
     kind === 'motion' &&
     ((means === 'go' && motions.some((one) => GOING.includes(one))) ||
       (isTurning && (means === 'left' || means === 'right')));
-  return coloured.filter((fact) => !isDetail(fact));
+  const isAlone = meant(coloured, 'thing').length < 2;
+  return coloured.filter((fact) => !isDetail(fact) && !(isAlone && fact.kind === 'relation'));
 }

@@ -43,6 +43,7 @@ export const generateSchema = z.strictObject({
     .trim()
     .regex(/[\p{L}\p{N}\p{S}]/u, { error: sayWhat })
     .describe('what the clip shows'),
+  negativePrompt: text(5000).optional().describe('what the clip should keep away from'),
   expand: text(4096)
     .regex(/^(nano|openai|(hf|openai):\S+)$/, { error: notAnExpander })
     .optional()
@@ -53,7 +54,6 @@ export const generateSchema = z.strictObject({
     .min(1, { error: 'is empty' })
     .optional()
     .describe('what was made of the prompt; it is not expanded again'),
-  negativePrompt: text(5000).optional().describe('what the clip should keep away from'),
   image: text(4096)
     .min(1, { error: 'is empty' })
     .optional()
