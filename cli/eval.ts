@@ -17,6 +17,7 @@ Examples:
   $ tessera eval
   $ tessera eval --prompts 20 --sheet clips.png
   $ tessera eval --model ./my-nano --stage wide --json
+  $ tessera eval --expand --prompts 50
   $ tessera eval --captioner 200
   $ tessera eval --retrieval 500`;
 
@@ -32,6 +33,7 @@ interface Options {
   readonly guidance?: string;
   readonly fast?: boolean;
   readonly sheet?: string;
+  readonly expand?: boolean;
   readonly captioner?: string;
   readonly retrieval?: string;
   readonly json?: boolean;
@@ -53,6 +55,7 @@ export function evalCommand(): Command {
     .option('--guidance <n>', "in place of the model's own")
     .option('--fast', 'skip steps that can be foretold')
     .option('--sheet <file>', 'PNG to write with the first clips')
+    .option('--expand', 'render wishes as people type them instead, as they are and expanded, and compare')
     .option('--captioner <n>', "score the model's captioner on so many unseen clips instead")
     .option('--retrieval <n>', "score the model's towers instead: whether captions find their own among so many clips")
     .option('--json', 'print the scores as JSON')
@@ -66,6 +69,7 @@ async function run(options: Options): Promise<void> {
   if (options.retrieval !== undefined) return scoreRetrieval(folder, options.retrieval, options.json);
   const { evaluateAutoencoder, evaluateClips } = await import('../training/evaluate.ts');
   const request = await parse(folder, options);
+  if (options.expand === true) return scoreWishes(request, options.json);
   const psnrClips = whole('clips', options.clips);
   const result = await interruptible(async (signal) => ({
     clips: request.prompts === 0 ? undefined : await evaluateClips({ ...request, signal, onProgress: tell }),
@@ -81,6 +85,14 @@ async function scoreCaptioner(model: string, count: string, json = false): Promi
   if (json) return console.log(JSON.stringify({ model, ...scores }));
   const { noun, motion, place, noSecond, answers, byKind } = scores;
   const rows = { noun, motion, place, 'no second actor': noSecond, answers, ...prefixed('  ', byKind) };
+  console.log(table([['score', 'value', ''], ...Object.entries(rows).map(([name, one]) => shareRow(name, one))]));
+}
+
+async function scoreWishes(request: EvaluationRequest, json = false): Promise<void> {
+  const { evaluateWishes } = await import('../training/evaluate-wishes.ts');
+  const scores = await interruptible((signal) => evaluateWishes({ ...request, signal, onProgress: tell }));
+  if (json) return console.log(JSON.stringify({ model: request.model, ...scores }));
+  const rows = { 'noun@1 of wishes': scores.asTheyAre, 'noun@1 expanded': scores.expanded, changed: scores.changed };
   console.log(table([['score', 'value', ''], ...Object.entries(rows).map(([name, one]) => shareRow(name, one))]));
 }
 

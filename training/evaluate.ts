@@ -14,7 +14,7 @@ import { clipBatch, clipFrames, wholeFrame } from './clip-batch.ts';
 import { promptStates } from './prompt-states.ts';
 import { transformerStages } from './recipes.ts';
 import type { TransformerStage } from './recipes.ts';
-import { sampleClips } from './sampling.ts';
+import { type SampledModel, sampleClips } from './sampling.ts';
 import { psnr } from './scores/psnr.ts';
 import { makeReferences } from './scores/references.ts';
 import { factsOf, scoreClip } from './scores/score.ts';
@@ -81,16 +81,20 @@ function heldOutPrompts({ stage, prompts, captions }: EvaluationRequest) {
   return drawn.filter(({ hypernym }) => !hypernym).slice(0, prompts);
 }
 
-/** Samples and scores. @throws the signal's reason when aborted, ModelFileError when a part is missing */
-export async function evaluateClips(request: EvaluationRequest): Promise<Evaluation> {
-  const [vae, text, dit] = await Promise.all(
-    ['vae', 'text_encoder', 'transformer'].map((name) => component(request.model, name)),
-  );
-  const model = {
+/** The parts of a model that clips are sampled from. @throws ModelFileError when one is missing */
+export async function openSampledModel(folder: string): Promise<SampledModel> {
+  const parts = ['vae', 'text_encoder', 'transformer'].map((name) => component(folder, name));
+  const [vae, text, dit] = await Promise.all(parts);
+  return {
     transformer: { config: parseTransformerConfig(dit!.config), weights: dit!.weights },
     autoencoder: { config: parseAutoencoderConfig(vae!.config), weights: vae!.weights },
     states: promptStates(parseClipTextConfig(text!.config), text!.weights),
   };
+}
+
+/** Samples and scores. @throws the signal's reason when aborted, ModelFileError when a part is missing */
+export async function evaluateClips(request: EvaluationRequest): Promise<Evaluation> {
+  const model = await openSampledModel(request.model);
   const { world } = transformerStages[request.stage];
   const references = makeReferences(await loadAtlas(world.styles, world.nouns), world.styles, world.nouns);
   const scenes = heldOutPrompts(request);
