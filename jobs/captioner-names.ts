@@ -60,7 +60,7 @@ export async function modelsThatSee({ modelFolders }: Settings): Promise<readonl
 export async function modelsThatWrite({ modelFolders }: Settings): Promise<readonly string[]> {
   return modelsWhose(modelFolders, async (folder) => {
     const hasGraphs = await stat(join(folder, 'onnx')).then(() => true, () => false); // prettier-ignore
-    return hasGraphs && /ForCausalLM/.test(await configOf(folder));
+    return hasGraphs && /ForCausalLM|LMHeadModel/.test(await configOf(folder));
   });
 }
 

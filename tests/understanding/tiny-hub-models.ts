@@ -141,6 +141,32 @@ export async function writeTinyClip(folder: string, model_type: 'clip' | 'siglip
   });
 }
 
+/** Words in, words out: a GPT-2 in form, each of whose words follows from the one before. */
+export async function writeTinyWriter(folder: string): Promise<void> {
+  const random = createRandom(17);
+  const files = tokenizer('GPT2Tokenizer') as Record<string, object>;
+  const model = encode(
+    [node('Gather', ['next', 'input_ids'], ['logits'])], // [1,L,V]
+    [weights('next', [words.length, words.length], random)],
+    [value('input_ids', INT64, 2)],
+    [value('logits', FLOAT, 3)],
+  );
+  await write(folder, {
+    'config.json': {
+      model_type: 'gpt2',
+      architectures: ['GPT2LMHeadModel'],
+      ...{ n_layer: 1, n_head: 1, n_embd: WIDTH, vocab_size: words.length, eos_token_id: 1, pad_token_id: 1 },
+    },
+    'generation_config.json': { eos_token_id: 1, pad_token_id: 1 },
+    ...files,
+    'tokenizer_config.json': {
+      ...files['tokenizer_config.json'],
+      chat_template: "{% for message in messages %}{{ message['content'] }}{% endfor %}",
+    },
+    'onnx/model.onnx': model,
+  });
+}
+
 /** Sound in, letters out: a Wav2Vec2 in form. */
 export async function writeTinyListener(folder: string): Promise<void> {
   const random = createRandom(5);
