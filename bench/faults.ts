@@ -93,6 +93,7 @@ async function disturb(kind: StoreKind): Promise<boolean> {
   const killed = { worker: 0, server: 0, host: 0 };
   for (let kill = 0; kill < kills; kill++) {
     await sleep(1000 * random.range(0.1, 2.5));
+    await queue.need(ids[0]!); // somebody always asks, so a host that was killed is soon followed by one that can be
     const hosts = hostsOf(settings.dataFolder);
     const which = random.int(running.length + Number(hosts.length > 0));
     if (which === running.length) {
