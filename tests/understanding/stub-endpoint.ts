@@ -36,7 +36,7 @@ export async function stubEndpoint(): Promise<Stub> {
     const { content } = messages[0];
     const [words, image] = typeof content === 'string' ? [{ text: content }, undefined] : content;
     const picture = Buffer.from(image?.image_url?.url.split(',')[1] ?? '', 'base64');
-    const question = { model, text: words!.text, picture, authorization: request.headers.authorization };
+    const question = { model, text: words?.text ?? '', picture, authorization: request.headers.authorization };
     stub.questions.push(question);
     const answer = stub.answer(question, stub.questions.length);
     running++;
