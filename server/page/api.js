@@ -14,7 +14,7 @@
  * @property {string} prompt
  * @property {{ code: string, message: string } | null} error
  * @property {number | null} remaining_seconds
- * @property {{ width: number, height: number, frames: number, seed: number, steps: number, guidance: number, negativePrompt?: string }} render
+ * @property {{ width: number, height: number, frames: number, seed: number, steps: number, guidance: number, negativePrompt?: string, expand?: string }} render
  *
  * @typedef {object} Capabilities
  * @property {string} model
@@ -97,8 +97,8 @@ export async function prepareToken() {
   if (token && !hasToken()) await wantToken('missing');
 }
 
-/** @returns {Promise<readonly Capabilities[]>} */
-export const capabilities = async () => (await (await send('/v1/capabilities')).json()).models;
+/** @returns {Promise<{ models: readonly Capabilities[], expanders: readonly string[] }>} */
+export const capabilities = async () => (await send('/v1/capabilities')).json();
 
 /** @param {object} wish */
 const post = (wish) => ({

@@ -5,12 +5,13 @@ import { announce, element, make, tellError } from './dom.js';
 import { duration, sentence } from './words.js';
 
 const TYPING_MS = 400;
-const names = ['prompt', 'model', 'width', 'height', 'frames', 'seed', 'steps', 'guidance', 'negativePrompt'];
+const names = ['prompt', 'model', 'width', 'height', 'frames', 'seed', 'steps', 'guidance', 'negativePrompt', 'expand'];
 const numbers = ['width', 'height', 'frames', 'steps', 'guidance'];
 
 const form = element('composer', HTMLFormElement);
 const prompt = element('prompt', HTMLTextAreaElement);
 const model = element('model', HTMLSelectElement);
+const expand = element('expand', HTMLSelectElement);
 const more = element('more', HTMLDetailsElement);
 const estimate = element('estimate', HTMLParagraphElement);
 const submit = element('make', HTMLButtonElement);
@@ -42,9 +43,10 @@ export function startComposer({ onMade }) {
   }
 }
 
-/** @param {typeof models} found */
-export function offerModels(found) {
+/** @param {typeof models} found @param {readonly string[]} expanders */
+export function offerModels(found, expanders) {
   models = found;
+  expand.replaceChildren(new Option('No, as it is', ''), ...expanders.map((name) => new Option(`By ${name}`, name)));
   const chosen = model.value;
   model.replaceChildren(...found.map((one) => new Option(one.model, one.model, false, one.model === chosen)));
   if (model.value !== chosen || chosen === '') takeDefaults();
@@ -58,6 +60,7 @@ export function fillFrom({ prompt: text, model: name, render }) {
     input(field).value = String(render[field]);
   }
   input('negativePrompt').value = render.negativePrompt ?? '';
+  expand.value = render.expand ?? '';
   prompt.focus();
   showLength();
   showEstimateSoon();
@@ -98,6 +101,7 @@ function readWish() {
   wish['seed'] = seed === '' ? 'random' : /^\d+$/.test(seed) ? Number(seed) : seed;
   const negative = input('negativePrompt').value.trim();
   if (negative !== '') wish['negativePrompt'] = negative;
+  if (expand.value !== '') wish['expand'] = expand.value;
   if (problems.length > 0) throw new ApiError(422, 'Some fields hold no number.', problems);
   return wish;
 }

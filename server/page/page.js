@@ -29,10 +29,10 @@ function tellTrouble(error) {
 
 async function start() {
   await prepareToken();
-  const models = await capabilities();
+  const { models, expanders } = await capabilities();
   if (models.length === 0) throw new ApiError(0, 'There is no model here. Put one into a folder of TESSERA_MODELS.');
   showToken();
-  offerModels(models);
+  offerModels(models, expanders);
   const [latest] = await gallery.refresh();
   if (latest !== undefined && stage.shownId() === undefined) choose(latest, false);
   await refreshFilms();
