@@ -67,6 +67,6 @@ export const placeIndex = ({ id, width }: { readonly id: number; readonly width:
 const withoutVector = (cause: unknown): JobFailedError =>
   new JobFailedError(
     `The search index needs pgvector in the PostgreSQL database of TESSERA_QUEUE (${cause instanceof Error ? cause.message : String(cause)}). ` +
-      'Install it on the server (Debian: postgresql-15-pgvector) and have its owner run CREATE EXTENSION vector.',
+      'Install it on the server (postgresql-15-pgvector of apt.postgresql.org) and have its owner run CREATE EXTENSION vector.',
     { code: 'NO_PGVECTOR', cause },
   );
