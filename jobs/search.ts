@@ -119,7 +119,6 @@ function hitOf(
   { key, paths, startSeconds, endSeconds, caption }: FoundShot,
   found: Pick<SearchHit, 'score' | 'by'>,
 ): SearchHit {
-  // prettier-ignore
   const [film = '', ...copies] = paths;
   const id = `${key}-${Math.round(startSeconds * 1000)}`;
   return { id, film, copies, start: startSeconds, end: endSeconds, caption, ...found };
