@@ -13,7 +13,7 @@ import { openRuntimeSession } from '../graph/session.ts';
 import type { RuntimeSession } from '../graph/session.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { pixelsOf } from '../understanding/pixels.ts';
-import { scenePictures } from './captioner-pictures.ts';
+import { scenePictures } from './scene-pictures.ts';
 import { captionerTokenizer, maxAnswerLength, taught } from './captioner-recipe.ts';
 import type { CaptionerRecipe } from './captioner-recipe.ts';
 import { drawTurn, promptIds, turnFeeds } from './captioner-words.ts';

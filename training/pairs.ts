@@ -3,6 +3,7 @@ import { pooledPositions } from '../conditioning/clip-text.ts';
 import type { ClipTextConfig } from '../conditioning/clip-text.ts';
 import type { TextTokenizer } from '../conditioning/tokenizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
+import { sceneMoments } from './scene-pictures.ts';
 import { clipBatch, wholeFrame } from './clip-batch.ts';
 import { tokenBatch } from './words.ts';
 import type { Atlas } from './world/atlas.ts';
@@ -45,20 +46,6 @@ export interface Pairs {
 function drawFrame(scene: Scene, atlas: Atlas, edge: number, random: Random): Uint8Array {
   const frames = renderScene(scene, atlas, { frames: 3, width: edge, height: edge });
   return frames.subarray(random.int(3) * edge * edge * 3).subarray(0, edge * edge * 3);
-}
-
-/** Four moments of a clip at half the size, two by two: what motion looks like to a tower for pictures. */
-function drawMoments(scene: Scene, atlas: Atlas, edge: number): Uint8Array {
-  const half = edge / 2;
-  const frames = renderScene(scene, atlas, { frames: 9, width: half, height: half });
-  const picture = new Uint8Array(edge * edge * 3);
-  for (let moment = 0; moment < 4; moment++) {
-    const frame = frames.subarray((2 * moment + 1) * half * half * 3);
-    const corner = Math.floor(moment / 2) * half * edge + (moment % 2) * half;
-    for (let y = 0; y < half; y++)
-      picture.set(frame.subarray(y * half * 3, (y + 1) * half * 3), (corner + y * edge) * 3);
-  }
-  return picture;
 }
 
 /** Scenes of one noun, place and style each, a group for every few, that differ in how the actor moves. */
@@ -104,7 +91,7 @@ export function pairsSource(
     const inMoments = alike || random.chance(shares.moments);
     const size = { frames: 1, width: edge, height: edge };
     const pictures = scenes.map((scene) => ({
-      frames: inMoments ? drawMoments(scene, atlas, edge) : drawFrame(scene, atlas, edge, random),
+      frames: inMoments ? sceneMoments(scene, atlas, edge) : drawFrame(scene, atlas, edge, random),
       window: wholeFrame(size),
     }));
     return {

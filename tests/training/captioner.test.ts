@@ -14,7 +14,7 @@ import { promptIds, turnFeeds } from '../../training/captioner-words.ts';
 import { sceneSamples } from '../../training/evaluate-captioner.ts';
 import { loopDefaults, train, type TrainingTask } from '../../training/loop.ts';
 import { openRunFolder } from '../../training/run-folder.ts';
-import { scenePictures } from '../../training/captioner-pictures.ts';
+import { scenePictures } from '../../training/scene-pictures.ts';
 import { motionIn, nounsIn, placeIn } from '../../training/scores/said.ts';
 import { loadAtlas } from '../../training/world/atlas.ts';
 import { caption, describe } from '../../training/world/captions.ts';
