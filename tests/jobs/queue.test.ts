@@ -1,6 +1,8 @@
 // The queue and its workers on each of the three stores: what is asked for is rendered once, whatever happens on the way.
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { localEngine } from '../../graph/engine.ts';
 import { generate } from '../../jobs/generate.ts';
@@ -140,6 +142,28 @@ describe.each(storeKinds)('the queue in %s', { timeout: 15 * MINUTES }, (kind) =
     await expect(queue.submit(request(), { priority: 0 })).rejects.toThrow('priority (=0)');
     await expect(queue.need('clip-nothing')).rejects.toThrow('There is no job clip-nothing');
     expect(await queue.counts()).toEqual(before);
+  });
+
+  it('fails on a full disk, and goes on when there is room', async ({ skip }) => {
+    const disk = join(folder, 'disk');
+    await mkdir(disk);
+    const run = promisify(execFile);
+    const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', disk]).then(() => true, () => false); // prettier-ignore
+    if (!mounted) return skip('needs the right to mount a small disk');
+    try {
+      const asked = request({ frames: 25, width: 96, output: join(disk, 'x.mp4') });
+      const { job } = await queue.submit(asked);
+      await work();
+      expect(await queue.need(job.id)).toMatchObject({ state: 'failed', error: { message: expect.stringContaining('the disk is full') as string } }); // prettier-ignore
+      expect(await readdir(disk)).toEqual([]);
+      await run('mount', ['-o', 'remount,size=1m', disk]);
+      await queue.retry(job.id);
+      await work();
+      expect(await queue.need(job.id)).toMatchObject({ state: 'done' });
+      expect(await checksum(join(disk, 'x.mp4'))).toBe(await undisturbed(asked, settings));
+    } finally {
+      await run('umount', [disk]);
+    }
   });
 
   it('does not try again what cannot pass', async () => {

@@ -33,8 +33,8 @@ afterAll(async () => {
   await queue.close();
 }, 10 * MINUTES);
 
-async function connect(tellsPaths: boolean): Promise<Client> {
-  const videos = await Videos.open(queue, 10);
+async function connect(tellsPaths: boolean, of = queue): Promise<Client> {
+  const videos = await Videos.open(of, 10);
   const captions = await Captions.open(videos, 10);
   const agent = new Agent({ videos, captions, patienceMs: 10 * MINUTES, tellsPaths, onTrouble: console.error });
   agents.push(agent);
@@ -83,4 +83,15 @@ it('asks with a captioner that is there, about what the agent may see', { timeou
   );
   expect(textOf(await call(user, 'ask', { question }))).toContain('video or path must be given');
   expect(textOf(await call(user, 'ask', { question, video: id, captioner: 'hf:none' }))).toMatch(/captioner must be .*: no other answers here|Nothing here answers/); // prettier-ignore
+});
+
+it('answers by the endpoint that its owner set', { timeout: 10 * MINUTES }, async () => {
+  const { captioner } = await filmTeller();
+  const sighted = await Queue.open({ ...settings, vision: { url: captioner.slice('openai:'.length) } });
+  const user = await connect(true, sighted);
+  const film = join(folder, 'asked.mp4');
+  await writeColours(film, [TRAIN]);
+  const told = await call(user, 'ask', { question: 'what leaves?', path: film });
+  expect(told.structuredContent).toMatchObject({ answer: 'A train leaves.' });
+  await sighted.close();
 });
