@@ -40,13 +40,13 @@ export function captionerTokenizer(): TextTokenizer {
 
 const { vocabularySize, imageTokenId } = captionerTokenizerFiles();
 
-/** Of the decoder: 4.9M parameters. */
+/** Of the decoder: 1.9M parameters. */
 const decoderJson = {
   model_type: 'llama',
   vocab_size: vocabularySize,
-  hidden_size: 256,
-  intermediate_size: 704,
-  num_hidden_layers: 6,
+  hidden_size: 192,
+  intermediate_size: 512,
+  num_hidden_layers: 4,
   num_attention_heads: 4,
   num_key_value_heads: 4,
   max_position_embeddings: 512,

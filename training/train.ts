@@ -77,7 +77,7 @@ const optimizers = {
   vae: 'muon',
   clip: 'muon',
   dit: 'adamw',
-  captioner: 'adamw',
+  captioner: 'muon',
   expander: 'adamw',
 } as const satisfies Record<TrainedPart, string>;
 
