@@ -6,6 +6,7 @@ import { findModel } from '../jobs/model-names.ts';
 import { readSettings } from '../jobs/settings.ts';
 import type { Share } from '../training/scores/summary.ts';
 import type { AutoencoderEvaluation, Evaluation, EvaluationRequest } from '../training/evaluate.ts';
+import { scoreDirections } from './eval-directions.ts';
 import { table } from './format.ts';
 import { interruptible } from './interrupt.ts';
 
@@ -19,6 +20,7 @@ Examples:
   $ tessera eval --model ./my-nano --stage wide --json
   $ tessera eval --expand --prompts 50
   $ tessera eval --captioner 200
+  $ tessera eval --direct 20
   $ tessera eval --retrieval 500`;
 
 type ClipSize = EvaluationRequest['size'];
@@ -35,6 +37,7 @@ interface Options {
   readonly sheet?: string;
   readonly expand?: boolean;
   readonly captioner?: string;
+  readonly direct?: string;
   readonly retrieval?: string;
   readonly json?: boolean;
 }
@@ -57,6 +60,7 @@ export function evalCommand(): Command {
     .option('--sheet <file>', 'PNG to write with the first clips')
     .option('--expand', 'render wishes as people type them instead, as they are and expanded, and compare')
     .option('--captioner <n>', "score the model's captioner on so many unseen clips instead")
+    .option('--direct <n>', 'score pictures, videos, boxes and times as prompts instead, with so many clips of each')
     .option('--retrieval <n>', "score the model's towers instead: whether captions find their own among so many clips")
     .option('--json', 'print the scores as JSON')
     .addHelpText('after', examples)
@@ -66,6 +70,10 @@ export function evalCommand(): Command {
 async function run(options: Options): Promise<void> {
   const { folder } = await findModel(options.model, readSettings());
   if (options.captioner !== undefined) return scoreCaptioner(folder, options.captioner, options.json);
+  if (options.direct !== undefined) {
+    const clips = whole('direct', options.direct);
+    return scoreDirections({ model: folder, clips, json: options.json === true, onProgress: tell });
+  }
   if (options.retrieval !== undefined) return scoreRetrieval(folder, options.retrieval, options.json);
   const { evaluateAutoencoder, evaluateClips } = await import('../training/evaluate.ts');
   const request = await parse(folder, options);
