@@ -36,7 +36,7 @@ const parts: Readonly<Record<TrainedPart, string>> = {
 const stages = {
   vae: 'pictures, clips (default), refine, decoder',
   clip: 'both (default), pictures',
-  dit: 'gate, pictures, stills, layouts, moves, clips, wide (default)',
+  dit: 'gate, pictures, stills, layouts, moves, paths, clips, wide (default)',
   captioner: 'words, projection, both (default), whole',
   expander: 'has no stages',
 };

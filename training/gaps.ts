@@ -5,10 +5,12 @@ import { views } from '../graph/adamw.ts';
 import { compile } from '../graph/compile.ts';
 import { openRuntimeSession } from '../graph/session.ts';
 import { floats, sizeOf, tensor } from '../graph/tensor.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { layoutChannels } from '../dit/layout-channels.ts';
 import { fillNormal } from '../dit/noise.ts';
 import { createRandom } from '../dit/random.ts';
 import { actorWeights } from './latent-source.ts';
-import { bucketName, modelLatents, stacked, transformerLoss, worldOf } from './transformer.ts';
+import { bucketName, giveLayouts, modelLatents, stacked, transformerLoss, worldOf } from './transformer.ts';
 import type { TransformerBucket, TransformerRecipe, TransformerSources } from './transformer.ts';
 import { caption } from './world/captions.ts';
 import { randomOf } from './world/random.ts';
@@ -30,6 +32,26 @@ function changed(scene: Scene, change: Change, { world }: TransformerRecipe): Sc
   return { ...scene, actors: [{ ...first, motion: other(world.motions, first.motion) }, ...rest] };
 }
 
+/** The loss of each sample, with a training's averaged weights. */
+async function openLoss(
+  recipe: TransformerRecipe,
+  autoencoder: TransformerSources['autoencoder'],
+  bucket: TransformerBucket,
+  state: AdamState,
+) {
+  const { graph, shape, perFrame } = transformerLoss(recipe, autoencoder, bucket);
+  const weights = views(state.layout, state.ema);
+  const outputs = { perSample: graph.perSample };
+  return {
+    session: await openRuntimeSession(compile({ outputs, weights: (name) => weights[name] })),
+    shape,
+    perFrame,
+  };
+}
+
+const sigmaAt = (level: number, shape: readonly number[]): Tensor =>
+  tensor(new Float32Array(sizeOf(shape)).fill(level), shape);
+
 /** Relative gaps `gap.<what>@<level>` on `count` held-out scenes of a bucket's shape, and `heldout@<level>`, the loss itself. */
 export async function captionGaps(
   recipe: TransformerRecipe,
@@ -40,11 +62,7 @@ export async function captionGaps(
 ): Promise<Record<string, number>> {
   const { autoencoder, states } = sources;
   const batch = { ...bucket, batch: 8 };
-  const { graph, shape, perFrame } = transformerLoss(recipe, autoencoder, batch);
-  const weights = views(state.layout, state.ema);
-  const session = await openRuntimeSession(
-    compile({ outputs: { perSample: graph.perSample }, weights: (name) => weights[name] }),
-  );
+  const { session, shape, perFrame } = await openLoss(recipe, autoencoder, batch, state);
   const sums = new Map<string, number>();
   for (let from = 0; from < count; from += batch.batch) {
     const scenes = Array.from({ length: batch.batch }, (_, i) =>
@@ -62,8 +80,7 @@ export async function captionGaps(
       const shown = change === 'right' ? scenes : scenes.map((scene) => changed(scene, change, recipe));
       const words = await states(shown.map((scene) => caption(scene, scene.seed, 'plain')));
       for (const level of levels) {
-        const sigmaShape = perFrame ? [batch.batch, shape[2]!] : [batch.batch];
-        const sigma = tensor(new Float32Array(sizeOf(sigmaShape)).fill(level), sigmaShape);
+        const sigma = sigmaAt(level, perFrame ? [batch.batch, shape[2]!] : [batch.batch]);
         const results = await session.run({ ...fixed, ...words, sigma });
         const total = floats(results['perSample']!).reduce((a, b) => a + b, 0);
         const key = `${change}@${level}`;
@@ -73,6 +90,47 @@ export async function captionGaps(
   }
   await session.release();
   return gapsOf(sums, bucketName(bucket));
+}
+
+/** `gap.path@0.85`: how much worse the loss of held-out clips on paths gets with the layout of another one of them. */
+export async function layoutGap(
+  recipe: TransformerRecipe,
+  sources: TransformerSources,
+  state: AdamState,
+  bucket: TransformerBucket,
+): Promise<Record<string, number>> {
+  const [count, level] = [16, 0.85];
+  const batch = { ...bucket, batch: count };
+  const { session, shape, perFrame } = await openLoss(recipe, sources.autoencoder, batch, state);
+  const scenes = Array.from({ length: count }, (_, i) =>
+    sampleScene(8_000_000 + i, { ...worldOf(recipe, bucket), holdOut: 'heldout' }),
+  );
+  const rows = await modelLatents(scenes, { ...sources, config: recipe.config }, { bucket: batch });
+  const layout = layoutChannels(recipe.config, sources.autoencoder.zDim);
+  const latents = rows[0]!.length * (1 - layout / recipe.config.outChannels);
+  const fixed = {
+    ...(await sources.states(scenes.map((scene) => caption(scene, scene.seed, 'plain')))),
+    weights: stacked(
+      scenes.map((scene) => actorWeights(scene, bucket, sources.autoencoder, recipe.actorWeight)),
+      [count, 1, ...shape.slice(2)],
+    ),
+    sigma: sigmaAt(level, perFrame ? [count, shape[2]!] : [count]),
+  };
+  const lossWith = async (layoutFrom: number): Promise<number> => {
+    const shown = rows.map((row, i) => {
+      const own = row.slice();
+      own.set(rows[(i + layoutFrom) % count]!.subarray(latents), latents);
+      return own;
+    });
+    const clips = stacked(shown, shape);
+    const noise = tensor(fillNormal(createRandom(31, 0), new Float32Array(sizeOf(shape))), shape);
+    giveLayouts(clips, noise, scenes, layout);
+    const { perSample } = await session.run({ ...fixed, clips, noise });
+    return floats(perSample!).reduce((a, b) => a + b, 0);
+  };
+  const gap = (await lossWith(1)) / (await lossWith(0)) - 1;
+  await session.release();
+  return { [`gap.path@${level}.${bucketName(bucket)}`]: Number(gap.toFixed(4)) };
 }
 
 function gapsOf(sums: ReadonlyMap<string, number>, bucket: string): Record<string, number> {

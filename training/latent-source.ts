@@ -55,7 +55,8 @@ export function latentSource(config: AutoencoderConfig, weights: Weights, atlas:
   };
 
   return async (scenes, size) => {
-    const keyOf = (scene: Scene) => `${scene.seed}:${size.frames}x${size.width}x${size.height}`;
+    const keyOf = ({ seed, actors }: Scene) =>
+      `${seed}:${size.frames}x${size.width}x${size.height}${actors[0]!.path ? ' on a path' : ''}`;
     const missing = scenes.filter((scene) => !known.has(keyOf(scene)));
     for (let from = 0; from < missing.length; from += chunk) {
       const part = missing.slice(from, from + chunk);

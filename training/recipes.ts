@@ -272,6 +272,18 @@ export const transformerStages = {
       { ...clip, sizeRange: [0.43, 0.45], batch: 3, share: 0.35 },
     ],
   },
+  paths: {
+    ...common,
+    ...motionsAlone,
+    buckets: [
+      { ...smallClip, sizeRange: [0.86, 0.9], batch: 12, share: 0.2 },
+      { ...middleClip, share: 0.15 },
+      { ...clip, sizeRange: [0.43, 0.45], batch: 3, share: 0.2 },
+      { ...smallClip, sizeRange: [0.55, 0.7], batch: 12, share: 0.2, paths: true },
+      { ...middleClip, sizeRange: [0.45, 0.6], share: 0.15, paths: true },
+      { ...clip, sizeRange: [0.38, 0.48], batch: 3, share: 0.1, paths: true },
+    ],
+  },
   clips: {
     ...common,
     world: { ...calm, motions: fullWorld.motions },

@@ -12,7 +12,7 @@ import type { CaptionerStage } from './captioner-recipe.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
 import { contrastiveTask, pictureTowerTask } from './contrastive.ts';
 import { exportAutoencoder, exportInto, exportTowers, exportTransformer, tensorsOf } from './export.ts';
-import { captionGaps } from './gaps.ts';
+import { captionGaps, layoutGap } from './gaps.ts';
 import { latentSource } from './latent-source.ts';
 import { loopDefaults, train } from './loop.ts';
 import type { TrainingProgress, TrainingTask } from './loop.ts';
@@ -110,7 +110,11 @@ function transformerInspection(
 ) {
   return async (state: AdamState): Promise<Record<string, unknown>> => {
     const bucket = recipe.buckets.reduce((a, b) => (b.share > a.share ? b : a));
-    const gaps = await captionGaps(recipe, sources, state, bucket);
+    const onPaths = recipe.buckets.find(({ paths }) => paths);
+    const gaps = {
+      ...(await captionGaps(recipe, sources, state, bucket)),
+      ...(onPaths && (await layoutGap(recipe, sources, state, onPaths))),
+    };
     const weights = views(state.layout, state.ema);
     const prompts = Array.from({ length: bucket.frames === 1 ? 36 : 8 }, (_, i) => {
       const scene = sampleScene(6_000_000 + i, { ...worldOf(recipe, bucket), holdOut: 'heldout' });

@@ -36,11 +36,16 @@ export interface TransformerBucket extends ClipSize {
   readonly share: number;
   /** Of the actors, in place of the world's: small frames need larger actors to show as much of them. */
   readonly sizeRange?: WorldOptions['sizeRange'];
+  /** Actors follow paths, whatever the caption calls it, and the layout is given. */
+  readonly paths?: boolean;
 }
 
+/** Motions that say where an actor goes and not how it is posed: a path takes their place. */
+const TRAVELS: WorldOptions['motions'] = ['still', 'left', 'right', 'rise', 'fall', 'circle', 'zigzag'];
+
 /** The world as a bucket shows it. */
-export function worldOf({ world }: TransformerRecipe, { sizeRange }: TransformerBucket): WorldOptions {
-  return sizeRange === undefined ? world : { ...world, sizeRange };
+export function worldOf({ world }: TransformerRecipe, { sizeRange, paths = false }: TransformerBucket): WorldOptions {
+  return { ...world, ...(sizeRange && { sizeRange }), ...(paths && { paths: 1, motions: TRAVELS }) };
 }
 
 export interface TransformerRecipe {
@@ -127,6 +132,20 @@ export function stacked(rows: readonly Float32Array[], shape: readonly number[])
   return tensor(data, shape);
 }
 
+/**
+ * Gives the layouts of those clips whose actor follows a path: clean at every noise level, as their noise is the layout itself.
+ * @param clips [B,outChannels,T,H,W], layouts last @param layout channels of it
+ */
+export function giveLayouts(clips: Tensor, noise: Tensor, scenes: readonly Scene[], layout: number): void {
+  const [batch, channels] = clips.shape as [number, number];
+  const length = clips.data.length / batch;
+  for (let i = 0; i < batch; i++) {
+    if (scenes[i]!.actors[0]!.path === undefined) continue;
+    const [from, to] = [(i + 1 - layout / channels) * length, (i + 1) * length];
+    (noise.data as Float32Array).set((clips.data as Float32Array).subarray(from, to), from);
+  }
+}
+
 function drawCaption(scene: Scene, recipe: TransformerRecipe, random: Random): string {
   return random.chance(recipe.captionDropout) ? '' : caption(scene, random.int(2 ** 31), random.pick(recipe.captions));
 }
@@ -157,9 +176,15 @@ export function transformerTask(
       const sigmas = drawSigmas(draws, recipe.sigma, bucket.batch);
       const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
       const given = scenes.map(() => (random.chance(recipe.firstFrameGiven) ? 1 : 0));
+      const clips = stacked(
+        await modelLatents(scenes, { ...sources, config: recipe.config }, { bucket, given }),
+        shape,
+      );
+      const noise = tensor(fillNormal(draws, new Float32Array(sizeOf(shape))), shape);
+      giveLayouts(clips, noise, scenes, layoutChannels(recipe.config, autoencoder.zDim));
       const feeds = {
-        clips: stacked(await modelLatents(scenes, { ...sources, config: recipe.config }, { bucket, given }), shape),
-        noise: tensor(fillNormal(draws, new Float32Array(sizeOf(shape))), shape),
+        clips,
+        noise,
         sigma: perFrame
           ? tensor(sigmasOfFrames(sigmas, given, frames), [bucket.batch, frames])
           : tensor(sigmas, [bucket.batch]),

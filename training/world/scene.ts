@@ -2,6 +2,7 @@
 // Knows nothing of time, sprites or words; track.ts says where everybody is in each frame.
 import { isHeldOut, type Split } from './heldout.ts';
 import { placeActor } from './placement.ts';
+import type { PathPoint } from '../../dit/box-layout.ts';
 import { randomOf, type Random } from './random.ts';
 import {
   clashes,
@@ -41,6 +42,8 @@ export interface WorldOptions {
   readonly cameraMoves: number;
   /** Probability of rain or snow, where the place has weather. */
   readonly weather: number;
+  /** Probability that a lone actor follows a path of its own, upright, whatever its motion is called; 0 if left out. */
+  readonly paths?: number;
   readonly holdOut: Split;
 }
 
@@ -74,6 +77,8 @@ export interface Actor {
   readonly mirrored: boolean;
   /** Stands on the ground: scales and squashes about its feet. */
   readonly grounded: boolean;
+  /** Where its middle goes instead of what its motion does. */
+  readonly path?: readonly PathPoint[];
 }
 
 export interface Scene {
@@ -185,5 +190,22 @@ export function sampleScene(seed: number, options: WorldOptions): Scene {
     return { noun: role.noun, style, motion: role.motion, ...placement, phase, direction, mirrored };
   });
   const { place, colour, relation } = cast;
-  return { seed, place, colour, camera, weather: wet ? weather : 'none', relation, actors };
+  const scene: Scene = { seed, place, colour, camera, weather: wet ? weather : 'none', relation, actors };
+  return options.paths !== undefined && randomOf(seed, 6).chance(options.paths) ? onPath(scene) : scene;
+}
+
+/** The scene with its first actor on a path through the frame, looking as its sprite is drawn. */
+function onPath(scene: Scene): Scene {
+  const [first, ...rest] = scene.actors;
+  return {
+    ...scene,
+    actors: [{ ...first!, path: drawPath(randomOf(scene.seed, 7)), grounded: false, mirrored: false }, ...rest],
+  };
+}
+
+/** One to four points at times apart, the first at 0 and the last at 1. */
+function drawPath(random: Random): readonly PathPoint[] {
+  const count = 1 + random.int(4);
+  const times = Array.from({ length: count - 2 }, () => random.range(0.15, 0.85)).sort((a, b) => a - b);
+  return [0, ...times, 1].slice(0, count).map((at) => ({ at, x: random.range(0.2, 0.8), y: random.range(0.22, 0.8) }));
 }

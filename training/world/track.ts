@@ -1,5 +1,6 @@
 // Ground truth of a scene over time: where the camera looks and where each actor's box is in each frame.
 // The renderer draws from the same functions, so the boxes are what is seen. Knows nothing of pixels' colours.
+import { alongPath } from '../../dit/box-layout.ts';
 import { gestureAt } from './motion.ts';
 import { PAN, ZOOM } from './placement.ts';
 import type { Actor, Scene } from './scene.ts';
@@ -70,7 +71,9 @@ function visibleShare(box: ActorBox, aspect: number): number {
 export function actorBoxAt(scene: Scene, actor: Actor, t: number, size: { width: number; height: number }): ActorBox {
   const { width, height } = size;
   const noun = nounOf(actor.noun);
-  const gesture = gestureAt({ ...actor, mode: noun.mode }, t);
+  const { path } = actor;
+  const gesture = gestureAt({ ...actor, mode: noun.mode, ...(path && { motion: 'still' }) }, t);
+  const rest = path ? alongPath(path, t) : actor;
   const view = viewAt(scene, t);
   const short = Math.min(width, height);
   const [boxWidth, boxHeight] = noun.boxes[actor.style];
@@ -81,8 +84,8 @@ export function actorBoxAt(scene: Scene, actor: Actor, t: number, size: { width:
   const pivots = (actor.grounded && actor.motion !== 'spin') || actor.motion === 'sway' || actor.motion === 'bounce';
   const pivotY = pivots ? restHeight / 2 : 0;
   const arm = pivots ? scaledHeight / 2 : 0;
-  const x = (actor.x + gesture.travelX) * width + arm * Math.sin(gesture.angle);
-  const y = (actor.y + gesture.travelY) * height + pivotY - arm * Math.cos(gesture.angle) - gesture.hop * short;
+  const x = (rest.x + gesture.travelX) * width + arm * Math.sin(gesture.angle);
+  const y = (rest.y + gesture.travelY) * height + pivotY - arm * Math.cos(gesture.angle) - gesture.hop * short;
   const screenY = (fraction: number): number => (fraction - view.focusY) * view.zoom + view.focusY;
   const box = {
     x: (x / width + view.pan - view.focusX) * view.zoom + view.focusX,
@@ -90,7 +93,7 @@ export function actorBoxAt(scene: Scene, actor: Actor, t: number, size: { width:
     width: (scaledWidth * view.zoom) / width,
     height: (scaledHeight * view.zoom) / height,
     angle: gesture.angle,
-    foot: screenY(actor.y + restHeight / 2 / height),
+    foot: screenY(rest.y + restHeight / 2 / height),
   };
   return { ...box, visible: visibleShare({ ...box, visible: 1 }, width / height) };
 }
