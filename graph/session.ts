@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import type { CompiledGraph, ValueInfo } from './compile.ts';
 import { JobFailedError, ModelFileError, ShapeError } from './errors.ts';
+import { int8Overflows } from './int8-overflow.ts';
 import { sameShape, show } from './shape.ts';
 import type { DType, Tensor, TensorData } from './tensor.ts';
 
@@ -41,7 +42,11 @@ export interface RuntimeSession {
 /** Bytes of mapped weights from which a graph counts as large. */
 const LARGE_BYTES = 256 * 2 ** 20;
 
-function ortOptions(graph: CompiledGraph, options: SessionOptions): ort.InferenceSession.SessionOptions {
+function ortOptions(
+  graph: CompiledGraph,
+  options: SessionOptions,
+  carefulInt8: boolean,
+): ort.InferenceSession.SessionOptions {
   const isLarge = graph.mappedBytes >= LARGE_BYTES;
   const prepack = options.prepack ?? (!isLarge || graph.quantisedBytes > 0);
   return {
@@ -55,8 +60,7 @@ function ortOptions(graph: CompiledGraph, options: SessionOptions): ort.Inferenc
       session: {
         model_external_initializers_file_folder_path: '/',
         disable_prepacking: prepack ? '0' : '1',
-        // Without instructions made for it, int8 products overflow on some processors; this rounds less finely there.
-        x64quantprecision: '1',
+        x64quantprecision: carefulInt8 ? '1' : '0',
         intra_op: { allow_spinning: options.spin === true ? '1' : '0' },
       },
     },
@@ -137,8 +141,16 @@ function tellOnce(device: Device, error: unknown): void {
   process.stderr.write(`${device} failed, so this goes on on the CPU: ${why}\n`);
 }
 
+let overflows: Promise<boolean> | undefined;
+
 async function openOn(graph: CompiledGraph, options: SessionOptions): Promise<RuntimeSession> {
-  const session = await ort.InferenceSession.create(graph.bytes, ortOptions(graph, options)).catch((cause: unknown) => {
+  if (graph.quantisedBytes === 0) return openWith(graph, ortOptions(graph, options, false));
+  overflows ??= int8Overflows((probe) => openWith(probe, ortOptions(probe, {}, false)));
+  return openWith(graph, ortOptions(graph, options, await overflows));
+}
+
+async function openWith(graph: CompiledGraph, options: ort.InferenceSession.SessionOptions): Promise<RuntimeSession> {
+  const session = await ort.InferenceSession.create(graph.bytes, options).catch((cause: unknown) => {
     throw new ModelFileError(
       `onnxruntime could not open the model: ${cause instanceof Error ? cause.message : String(cause)}`,
       { cause },

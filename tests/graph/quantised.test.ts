@@ -55,6 +55,18 @@ describe.each(quantisedTypes)('%s', (type) => {
   });
 });
 
+test('int8 products of the largest values do not overflow, on any processor', async () => {
+  const values: Tensor = { dtype: 'int8', shape: [columns, rows], data: new Int8Array(columns * rows).fill(127) };
+  const names = quantisedNames('w', 'int8');
+  const scale = tensor(new Float32Array(rows).fill(1 / 127), [rows]);
+  const there = new Map<string, Tensor>([...plain, [names.values, values], [names.scales, scale]]);
+  const graph = compile({ outputs: { y: layer() }, weights: weightsFrom(there) });
+  const session = await openRuntimeSession(graph);
+  const { y } = await session.run({ x: tensor(new Float32Array(40 * columns).fill(1), [1, 40, columns]) });
+  await session.release();
+  floats(y!).forEach((value, i) => expect(value).toBeCloseTo(columns + floats(b)[i % rows]!, 2));
+});
+
 test('graphs without rounded weights stay the very same', () => {
   const [one, other] = [layer(), layer()].map((y) => compile({ outputs: { y }, weights: weightsFrom(plain) }));
   expect(one!.bytes).toEqual(other!.bytes);
