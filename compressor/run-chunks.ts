@@ -76,7 +76,7 @@ function runChunk(
   const over = Object.fromEntries(names.map((name) => [NEXT + name, PAST + name]));
   return sessions.run(key, feeds, {
     graph,
-    options: { memoryPattern: false },
+    options: { memoryPattern: false, arena: false },
     keeps: (output) => output.startsWith(NEXT),
     over,
     once: past === undefined, // the first chunk's memory is better used for those that follow

@@ -32,7 +32,7 @@ function start(firstKept: number, { quiet = false, environment }: ChildOptions):
   const loader = () => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
   return fork(main, [String(firstKept)], {
     serialization: 'advanced',
-    execArgv: fromSource ? ['--import', loader()] : [],
+    execArgv: ['--expose-gc', ...(fromSource ? ['--import', loader()] : [])], // see collect() in child-main.ts
     // What the child prints goes to standard error: standard output may carry a program's JSON.
     stdio: quiet ? ['ignore', 'ignore', 'ignore', 'ipc'] : ['ignore', 2, 2, 'ipc'],
     ...(environment && { env: environment }),

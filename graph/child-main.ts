@@ -35,6 +35,11 @@ async function answer(request: Numbered): Promise<unknown> {
   }
 }
 
+/** Copies of what a run kept are garbage as soon as they are made, and a large clip's are as large as all that it keeps. */
+function collect(request: Numbered): void {
+  if (request.kind === 'run' && request.keep.length > 0) globalThis.gc?.();
+}
+
 /** A run blocks the event loop, and with it the news that the parent is gone; a thread that looks once a second does not wait. */
 function endWithParent(): void {
   const watch = `const parent = process.ppid;
@@ -59,7 +64,10 @@ volunteerForMemory();
 process.on('SIGINT', () => undefined);
 process.on('message', (request: Numbered) => {
   answer(request).then(
-    (value) => process.send?.({ id: request.id, value } satisfies Reply),
+    (value) => {
+      process.send?.({ id: request.id, value } satisfies Reply);
+      collect(request);
+    },
     (error: unknown) => process.send?.({ id: request.id, error: toRecord(error) } satisfies Reply),
   );
 });
