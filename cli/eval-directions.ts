@@ -1,4 +1,5 @@
 // `tessera eval --direct`: the ways to direct a clip, rendered as `tessera generate` renders them, and scored.
+import { InvalidRequestError } from '../jobs/errors.ts';
 import { generate } from '../jobs/generate.ts';
 import { readSettings } from '../jobs/settings.ts';
 import { Studio } from '../jobs/studio.ts';
@@ -11,19 +12,24 @@ export interface DirectionsToScore {
   readonly model: string;
   /** Renders of each. */
   readonly clips: number;
+  /** Part of the names of those that are wanted. */
+  readonly only?: string;
   readonly json: boolean;
   readonly onProgress: (done: number, of: number) => void;
 }
 
-export async function scoreDirections({ model, clips, json, onProgress }: DirectionsToScore): Promise<void> {
-  const { evaluateDirections } = await import('../training/evaluate-directions.ts');
+export async function scoreDirections({ model, clips, only = '', json, onProgress }: DirectionsToScore): Promise<void> {
+  const { directionNames, evaluateDirections } = await import('../training/evaluate-directions.ts');
+  const names = directionNames.filter((name) => name.includes(only));
+  if (names.length === 0)
+    throw new InvalidRequestError(`only (=${only}) must be a part of one of these: ${directionNames.join(', ')}.`);
   const studio = new Studio(readSettings());
   try {
     const scores = await interruptible((signal) =>
       evaluateDirections(
         model,
         async (request, output) => void (await generate({ ...request, model, output }, { studio, signal })),
-        { clips, signal, onProgress },
+        { clips, names, signal, onProgress },
       ),
     );
     console.log(json ? JSON.stringify({ model, directions: scores }) : report(scores));

@@ -21,6 +21,7 @@ Examples:
   $ tessera eval --expand --prompts 50
   $ tessera eval --captioner 200
   $ tessera eval --direct 20
+  $ tessera eval --direct 100 --only path
   $ tessera eval --retrieval 500`;
 
 type ClipSize = EvaluationRequest['size'];
@@ -38,6 +39,7 @@ interface Options {
   readonly expand?: boolean;
   readonly captioner?: string;
   readonly direct?: string;
+  readonly only?: string;
   readonly retrieval?: string;
   readonly json?: boolean;
 }
@@ -61,6 +63,7 @@ export function evalCommand(): Command {
     .option('--expand', 'render wishes as people type them instead, as they are and expanded, and compare')
     .option('--captioner <n>', "score the model's captioner on so many unseen clips instead")
     .option('--direct <n>', 'score pictures, videos, boxes and times as prompts instead, with so many clips of each')
+    .option('--only <text>', 'of --direct: those whose names have this in them')
     .option('--retrieval <n>', "score the model's towers instead: whether captions find their own among so many clips")
     .option('--json', 'print the scores as JSON')
     .addHelpText('after', examples)
@@ -72,7 +75,8 @@ async function run(options: Options): Promise<void> {
   if (options.captioner !== undefined) return scoreCaptioner(folder, options.captioner, options.json);
   if (options.direct !== undefined) {
     const clips = whole('direct', options.direct);
-    return scoreDirections({ model: folder, clips, json: options.json === true, onProgress: tell });
+    const { only, json = false } = options;
+    return scoreDirections({ model: folder, clips, ...(only !== undefined && { only }), json, onProgress: tell });
   }
   if (options.retrieval !== undefined) return scoreRetrieval(folder, options.retrieval, options.json);
   const { evaluateAutoencoder, evaluateClips } = await import('../training/evaluate.ts');

@@ -22,6 +22,13 @@ export const layoutChannels = ({ outChannels }: TransformerConfig, latentChannel
 export const fitsLatents = (config: TransformerConfig, latentChannels: number): boolean =>
   [0, LAYOUT_CHANNELS].includes(layoutChannels(config, latentChannels));
 
+/** Latents [outChannels,T,H,W] with this layout in place of theirs. */
+export function withLayout(latents: Float32Array, layout: Float32Array): Float32Array {
+  const given = latents.slice();
+  given.set(layout, latents.length - layout.length);
+  return given;
+}
+
 /** Latents [zDim,T,H,W] with an empty layout behind them, of `length` values in all. */
 export function withEmptyLayout(latents: Float32Array, length: number): Float32Array {
   const wide = new Float32Array(length);

@@ -5,6 +5,7 @@ import { givenTimesteps, withGiven } from './given-latents.ts';
 import type { GivenLatents } from './given-latents.ts';
 import type { Velocity } from './guidance.ts';
 import { type KeptLatents, withKept } from './kept-latents.ts';
+import { withLayout } from './layout-channels.ts';
 import { startState } from './scheduler.ts';
 import type { Scheduler, SchedulerState } from './scheduler.ts';
 import type { CachedVelocity, StepMemory } from './step-cache.ts';
@@ -30,6 +31,8 @@ export interface SampleOptions {
   readonly from: Float32Array | Snapshot;
   readonly given?: GivenLatents | undefined;
   readonly kept?: KeptLatents | undefined;
+  /** Last channels of the latents that are known and that the model sees clean at every step: a layout. */
+  readonly layout?: Float32Array | undefined;
   /** Called after each step and awaited. */
   readonly onStep?: ((report: StepReport) => void | Promise<void>) | undefined;
   /** Aborting ends the render before its next step. */
@@ -46,6 +49,7 @@ export async function sampleLatents({
   from,
   given,
   kept,
+  layout,
   onStep,
   signal,
 }: SampleOptions): Promise<Float32Array> {
@@ -54,6 +58,7 @@ export async function sampleLatents({
   while (state.step < steps) {
     signal?.throwIfAborted();
     if (kept) latents = withKept(latents, kept, scheduler.sigmas[state.step]!);
+    if (layout) latents = withLayout(latents, layout);
     const timestep = scheduler.timesteps[state.step]!;
     const seen = given ? withGiven(latents, given) : latents;
     const timesteps = given ? givenTimesteps(timestep, given) : Float32Array.of(timestep);

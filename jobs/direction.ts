@@ -2,6 +2,7 @@
 // worked on. Knows no model but what it was taught, and opens no file.
 import { z } from 'zod';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { problemOfPath } from './actor-path.ts';
 
 const path = z.string({ error: 'must be text' }).max(4096).min(1, { error: 'is empty' });
 const part = (least: number) => {
@@ -46,6 +47,17 @@ export const directionFields = {
     .refine((text) => boxOf(text) !== undefined, { error: badBox })
     .optional()
     .describe('left,top,width,height in parts of the frame: where a restyled video is made anew'),
+  path: z
+    .string({ error: 'must be text' })
+    .max(2000, { error: 'must have at most 2000 characters' })
+    .superRefine((text, context) => {
+      const problem = problemOfPath(text);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    })
+    .optional()
+    .describe(
+      'where an actor goes, its middle in parts of the frame: "cat: 0.2,0.6 > 0.8,0.6", with times "0s 0.2,0.6 > 1s 0.8,0.6", with sizes "0.2,0.6,0.3,0.3"',
+    ),
 } as const;
 
 /** Fields of a request that direct its clips, and the files that some go with. */
@@ -70,6 +82,7 @@ export interface Direction {
   readonly loop?: boolean;
   readonly strength?: number;
   readonly box?: string;
+  readonly path?: string;
 }
 
 /** A box out of its text, or undefined. */
@@ -87,12 +100,13 @@ export const followsTime = ({ seconds, extend, between, restyle }: AskedDirectio
 /** What stands in a request's direction, with defaults for what belongs to it. @throws InvalidRequestError */
 export function settleDirection(asked: AskedDirection): Direction {
   checkTogether(asked);
-  const { extend, side, loop, restyle, strength, mask, box } = asked;
+  const { extend, side, loop, restyle, strength, mask, box, path: way } = asked;
   return {
     ...(extend !== undefined && loop !== true && { side: side ?? 'end' }),
     ...(loop === true && { loop }),
     ...(restyle !== undefined && { strength: strength ?? ((mask ?? box) === undefined ? 0.6 : 1) }),
     ...(box !== undefined && { box }),
+    ...(way !== undefined && { path: way }),
   };
 }
 
@@ -104,6 +118,7 @@ const apart: readonly (readonly [Names, readonly Names[], string])[] = [
   ['between', ['restyle', 'image', 'last', 'loop'], 'Make one clip of the other.'],
   ['restyle', ['image', 'last', 'loop', 'control'], 'Make one clip of the other.'],
   ['loop', ['last', 'side'], 'A loop ends where it begins.'],
+  ['path', ['extend', 'between', 'restyle', 'loop'], 'A path leads through a clip that is made anew.'],
   ['mask', ['box'], 'Draw the box into the mask.'],
 ];
 

@@ -9,6 +9,7 @@ import { sampleLatents, type Snapshot, type StepReport } from '../dit/sample.ts'
 import { createScheduler } from '../dit/scheduler-config.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { type Frames, joinFrames, sliceFrames } from '../io/frames.ts';
+import { pathLayout } from './path-layout.ts';
 import type { TakeRun, TakeSources } from './render-take.ts';
 import { schedulerOf, spacingOf } from './resolve-request.ts';
 import type { Take } from './take.ts';
@@ -46,6 +47,7 @@ export async function sampleWindow(run: TakeRun, window: Window): Promise<Float3
   const noise = initialNoise(render.seed, sizeOf(shape), render.clip + number * WINDOW_STREAMS);
   const known = await clock.time('load', () => knownOf(run, window, noise));
   const { source, ...held } = known;
+  const layout = pathLayout(pipeline.model, render, window);
   const saved = run.saved(number);
   const earlier = await saved.load();
   const done = number * render.steps;
@@ -62,7 +64,7 @@ export async function sampleWindow(run: TakeRun, window: Window): Promise<Float3
   };
   const from: Float32Array | Snapshot = earlier ?? start ?? noise;
   const latents = await clock.time('steps', () =>
-    sampleLatents({ velocity, scheduler, from, ...held, onStep, signal }),
+    sampleLatents({ velocity, scheduler, from, ...held, layout, onStep, signal }),
   );
   if (run.windows > 1) await saved.settle();
   return latents;

@@ -1,7 +1,9 @@
 // How a model takes pictures and videos as prompts, told by its configs, and what may be asked of each kind.
 import { temporalFactor } from '../compressor/config.ts';
+import { layoutChannels } from '../dit/layout-channels.ts';
 import { takesPositions } from '../dit/position-channels.ts';
 import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
+import { parsePath } from './actor-path.ts';
 import type { Model } from './model.ts';
 import type { ParsedRequest } from './request.ts';
 
@@ -46,6 +48,19 @@ export function checkVisuals(model: Model, request: ParsedRequest): void {
       `mask (=${request.mask}) says what of control or restyle is made anew, and there is no control, and no restyle.`,
     );
   if (kind === 'channels' || kind === 'control') refuseDirection(model, request);
+  if (request.path !== undefined) checkPath(model, request, request.path);
+}
+
+/** One actor is led, through a model that makes layouts. */
+function checkPath({ name, transformer, autoencoder }: Model, request: ParsedRequest, path: string): void {
+  if (layoutChannels(transformer.config, autoencoder.config.zDim) === 0)
+    throw new InvalidRequestError(
+      `path (=${path}) cannot be given to ${name}, which was not taught where actors are. Use nano.`,
+    );
+  const { actor } = parsePath(path);
+  const said = `${request.prompt} ${request.expanded ?? ''}`.toLowerCase();
+  if (actor !== undefined && !said.includes(actor.toLowerCase()))
+    throw new InvalidRequestError(`path (=${path}) leads "${actor}", which the prompt does not name.`);
 }
 
 const controls = ['image', 'last', 'control', 'mask', 'reference'] as const satisfies readonly (keyof Visual)[];

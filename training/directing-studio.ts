@@ -10,10 +10,8 @@ import { findFfmpeg } from '../io/ffmpeg.ts';
 import { collectFrames, type Frames, framesOf, framesToTensor, tensorToFrames } from '../io/frames.ts';
 import { readVideo } from '../io/read-video.ts';
 import { writeVideo } from '../io/write-video.ts';
-import type { DirectedRequest, DirectingStudio } from './directions.ts';
+import { type DirectedRequest, type DirectingStudio, FPS } from './directions.ts';
 import { component } from './train.ts';
-
-const FPS = 8;
 
 /** Renders a request into PNG files, of which `output` is the pattern. */
 export type RenderTo = (request: DirectedRequest, output: string) => Promise<void>;

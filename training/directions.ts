@@ -8,9 +8,10 @@ import { type ClipScore, factsOf, scoreClip } from './scores/score.ts';
 import type { Atlas } from './world/atlas.ts';
 import { caption } from './world/captions.ts';
 import { renderScene } from './world/render.ts';
-import { type Scene, sampleScene } from './world/scene.ts';
+import { type Scene, sampleScene, sceneTrack } from './world/scene.ts';
 import type { Motion } from './world/vocabulary.ts';
 import { transformerStages } from './recipes.ts';
+import { TRAVELS } from './transformer.ts';
 
 /** Fields of a request; the studio adds the model. */
 export interface DirectedRequest {
@@ -25,6 +26,7 @@ export interface DirectedRequest {
   readonly restyle?: string;
   readonly strength?: number;
   readonly box?: string;
+  readonly path?: string;
   readonly seconds?: number;
 }
 
@@ -48,7 +50,10 @@ export interface Ground {
 }
 
 export const { world } = transformerStages.moves;
+/** Of the films, and of nano. */
+export const FPS = 8;
 const size = { frames: 17, width: 128, height: 128 };
+const onPaths = { ...world, motions: TRAVELS, paths: 1, sizeRange: [0.42, 0.46] } as const;
 const sceneOf = (i: number, motions: readonly Motion[] = world.motions): Scene =>
   sampleScene(9_000_000 + i, { ...world, motions, sizeRange: [0.43, 0.45], holdOut: 'heldout' });
 const plain = (scene: Scene): string => caption(scene, 3, 'plain');
@@ -174,6 +179,18 @@ export const directions = {
     const clip = await ground.studio.render({ prompt: plain(wanted), restyle: film.path, box: '0.125,0,0.75,1', seed: i }); // prettier-ignore
     const border = (frames: Frames): Uint8Array => frames.data.filter((_, at) => Math.floor(at / 3) % size.width < 16);
     return { 'rest kept': psnr(border(clip), border(film.frames)) === Infinity, ...shows(ground, clip, wanted, ['noun', 'motion', 'place']) }; // prettier-ignore
+  },
+  'an actor on a path': async (ground, i) => {
+    const scene = sampleScene(9_000_000 + i, { ...onPaths, holdOut: 'heldout' });
+    const { path, noun } = scene.actors[0]!;
+    const seconds = (size.frames - 1) / FPS;
+    const points = path!.map(({ at, x, y }) => `${(at * seconds).toFixed(3)}s ${x.toFixed(3)},${y.toFixed(3)}`);
+    const clip = await ground.studio.render({ prompt: plain(scene), path: `${noun}: ${points.join(' > ')}`, seed: i });
+    const { track, nounRank, place, facts } = scored(ground, clip, scene);
+    const [asked] = sceneTrack(scene, size.frames, size.width, size.height);
+    const away = track!.map(({ x, y }, f) => Math.hypot(x - asked![f]!.x, y - asked![f]!.y));
+    const distance = away.reduce((sum, one) => sum + one, 0) / away.length;
+    return { 'distance, frame widths': distance, 'within 0.08': distance <= 0.08, noun: nounRank === 0, place: place === facts.place }; // prettier-ignore
   },
   'a prompt with times': async (ground, i) => {
     const scene = sceneOf(i, IN_PLACE);

@@ -41,7 +41,7 @@ export interface TransformerBucket extends ClipSize {
 }
 
 /** Motions that say where an actor goes and not how it is posed: a path takes their place. */
-const TRAVELS: WorldOptions['motions'] = ['still', 'left', 'right', 'rise', 'fall', 'circle', 'zigzag'];
+export const TRAVELS: WorldOptions['motions'] = ['still', 'left', 'right', 'rise', 'fall', 'circle', 'zigzag'];
 
 /** The world as a bucket shows it. */
 export function worldOf({ world }: TransformerRecipe, { sizeRange, paths = false }: TransformerBucket): WorldOptions {

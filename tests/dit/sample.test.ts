@@ -94,6 +94,23 @@ describe('sampleLatents', () => {
   });
 });
 
+describe('a layout that is given', () => {
+  it('is seen clean at every step, whatever the velocity says of it', async () => {
+    const layout = Float32Array.from({ length: SIZE / 2 }, (_, i) => i);
+    const seen: number[][] = [];
+    await sampleLatents({
+      velocity: (latents, timesteps) => {
+        seen.push([...latents.subarray(SIZE / 2)]);
+        return bent(latents, timesteps);
+      },
+      scheduler: createScheduler(samplerConfig('unipc', 3), { steps: 4 }),
+      from: noise,
+      layout,
+    });
+    expect(seen).toEqual(new Array(4).fill([...layout]));
+  });
+});
+
 describe('given latents', () => {
   it('stand where they are put', () => {
     const given = givenFrames(new Float32Array(8).fill(5), 2, { shape: SHAPE, patchSize: [1, 2, 2] });

@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseAutoencoderConfig } from '../../compressor/config.ts';
 import { LAYOUT_CHANNELS, LAYOUT_GAIN, LAYOUT_LIMIT } from '../../dit/layout-channels.ts';
+import { tensor } from '../../graph/tensor.ts';
 import { layoutOf } from '../../training/layout.ts';
+import { giveLayouts } from '../../training/transformer.ts';
 import { autoencoderJson } from '../../training/recipes.ts';
 import { fullWorld, sampleScene, sceneTrack } from '../../training/world/scene.ts';
 import type { Scene } from '../../training/world/scene.ts';
@@ -17,6 +19,33 @@ const sceneOf = (motion: 'still' | 'left' | 'spin'): Scene =>
 /** Coordinate `axis` (0 u, 1 v) at one end of a latent frame. */
 const at = (layout: Float32Array, axis: 0 | 1, end: 0 | 1, [t, row, column]: readonly number[]): number =>
   layout[((2 * end + axis) * frames + t!) * rows * columns + row! * columns + column!]! / LAYOUT_GAIN;
+
+describe('an actor on a path', () => {
+  const onPath = (seed: number): Scene =>
+    sampleScene(seed, { ...calm, nouns: ['apple'], motions: ['left', 'rise'], sizeRange: [0.4, 0.4], paths: 1 });
+
+  it('is where the path is, upright, and where its motion would be without', () => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const scene = onPath(seed);
+      const { path } = scene.actors[0]!;
+      const boxes = sceneTrack(scene, 9, 128, 96)[0]!;
+      expect(boxes[0]).toMatchObject({ angle: 0, x: expect.closeTo(path![0]!.x) as number });
+      expect(boxes[8]).toMatchObject({ y: expect.closeTo(path!.at(-1)!.y) as number });
+      expect(sampleScene(seed, { ...calm, nouns: ['apple'], motions: ['left'], sizeRange: [0.4, 0.4] }).actors[0]!.path).toBeUndefined(); // prettier-ignore
+    }
+  });
+
+  it('has its layout given: clean at every noise level, and only there', () => {
+    const scenes = [onPath(1), sceneOf('left')];
+    const clips = tensor(Float32Array.from({ length: 24 }, (_, i) => i), [2, 6, 1, 1, 2]); // prettier-ignore
+    const noise = tensor(new Float32Array(24).fill(-1), [2, 6, 1, 1, 2]);
+    giveLayouts(clips, noise, scenes, LAYOUT_CHANNELS);
+    expect([...(noise.data as Float32Array)]).toEqual([
+      ...[-1, -1, -1, -1, 4, 5, 6, 7, 8, 9, 10, 11],
+      ...new Array<number>(12).fill(-1),
+    ]);
+  });
+});
 
 describe('the layout of a scene', () => {
   it('tells where cells lie in the box, and no more than on which side of it beyond', () => {

@@ -7,7 +7,7 @@ import { classifyMotion } from './motion.ts';
 import { smallPictures, type ClipShape } from './picture.ts';
 import { classifyPlace } from './place.ts';
 import type { References } from './references.ts';
-import { follow } from './track.ts';
+import { follow, type Sighting } from './track.ts';
 
 /** What was asked for. The first noun is the one whose motion is scored. */
 export interface SceneFacts {
@@ -52,6 +52,8 @@ export interface ClipScore {
   readonly relation: boolean | undefined;
   /** Share of the first asked-for sprite's pixels that the clip reproduces, where it fits best. */
   readonly presence: number;
+  /** Where the likeliest noun is in each frame; undefined for a single one. */
+  readonly track: readonly Sighting[] | undefined;
 }
 
 /** Whether the middles of two findings in the first frame stand in the relation. */
@@ -104,5 +106,6 @@ export function scoreClip(clip: Uint8Array, shape: ClipShape, facts: SceneFacts,
     colour,
     relation,
     presence,
+    track,
   };
 }

@@ -140,6 +140,7 @@ describe('summarise', () => {
       colour: 'red',
       relation: undefined,
       presence: 1,
+      track: undefined,
     };
     const summary = summarise([
       base,
