@@ -5,6 +5,7 @@ import { temporalFactor } from '../compressor/config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 import type { Model } from './model.ts';
 import type { Render } from './resolve-request.ts';
+import { timedPrompts } from './timed-prompts.ts';
 import { visualKind } from './visual-kind.ts';
 
 export interface Take {
@@ -19,7 +20,7 @@ export interface Take {
 }
 
 /** What says how long a render's takes are of a render. */
-type Asked = Pick<Render, 'frames' | 'fps' | 'seconds' | 'image' | 'last' | 'extend' | 'side' | 'between' | 'loop' | 'restyle'>; // prettier-ignore
+type Asked = Pick<Render, 'prompt' | 'expanded' | 'frames' | 'fps' | 'seconds' | 'image' | 'last' | 'extend' | 'side' | 'between' | 'loop' | 'restyle'>; // prettier-ignore
 
 /** Frames that a window is shown of what comes before it, and of what comes after: about an eighth of its length. */
 export function overlapOf(window: number, factor: number): { readonly head: number; readonly tail: number } {
@@ -42,7 +43,8 @@ export function takesOf(render: Asked, model: Model): readonly Take[] {
       throw tooShort(render, factor);
     const all = given.head + (isLong ? anew! : room) + given.tail;
     const frames = 1 + factor * Math.round((all - 1) / factor);
-    return { frames, ...given, starts: windowStarts(frames, { window: render.frames, overlap: head }) };
+    const cuts = render.extend === undefined && render.between === undefined ? cutsOf(render, factor) : [];
+    return { frames, ...given, starts: windowsBetween(frames, cuts, { window: render.frames, overlap: head }) };
   };
   if (render.between !== undefined || (render.extend !== undefined && render.loop === true)) return [take({ head, tail }, asked)]; // prettier-ignore
   if (render.extend !== undefined) {
@@ -80,11 +82,30 @@ export function framesOfSeconds(seconds: number, fps: number, { autoencoder }: P
   return 1 + factor * Math.max(0, Math.round((seconds * fps - 1) / factor));
 }
 
+/** Frames where a prompt with times changes. */
+function cutsOf({ prompt, expanded, fps }: Asked, factor: number): readonly number[] {
+  const parts = timedPrompts(expanded ?? prompt).slice(1);
+  return parts.map(({ from }) => factor * Math.round((from * fps) / factor));
+}
+
+interface WindowSize {
+  readonly window: number;
+  readonly overlap: number;
+}
+
+/**
+ * Windows begin anew at each cut, shown only the frame that was reached: a motion that is asked for then starts from it, and is not
+ * begun in its middle. Where a window is longer than from cut to cut, they run on as if there were none.
+ */
+function windowsBetween(frames: number, cuts: readonly number[], size: WindowSize): readonly number[] {
+  const ends = [...cuts, frames - 1];
+  const pieces = ends.map((end, i) => ({ from: cuts[i - 1] ?? 0, length: end - (cuts[i - 1] ?? 0) + 1 }));
+  if (pieces.some(({ length }) => length < size.window)) return windowStarts(frames, size);
+  return pieces.flatMap(({ from, length }) => windowStarts(length, size).map((start) => from + start));
+}
+
 /** Windows of one length over a take, each overlapping the one before by `overlap` frames, the last one by more if need be. */
-export function windowStarts(
-  frames: number,
-  { window, overlap }: { readonly window: number; readonly overlap: number },
-): readonly number[] {
+export function windowStarts(frames: number, { window, overlap }: WindowSize): readonly number[] {
   if (frames <= window) return [0];
   const count = 1 + Math.ceil(Math.max(0, frames - window) / (window - overlap));
   return Array.from({ length: count }, (_, i) => Math.min(i * (window - overlap), frames - window));
