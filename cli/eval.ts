@@ -2,6 +2,8 @@
 import { Command } from 'commander';
 import { resolve } from 'node:path';
 import { InvalidRequestError } from '../jobs/errors.ts';
+import { loadRequestedModel } from '../jobs/adapted-model.ts';
+import type { NewWord } from '../jobs/model.ts';
 import { findModel } from '../jobs/model-names.ts';
 import { readSettings } from '../jobs/settings.ts';
 import type { Share } from '../training/scores/summary.ts';
@@ -19,6 +21,8 @@ Examples:
   $ tessera eval --prompts 20 --sheet clips.png
   $ tessera eval --model ./my-nano --stage wide --json
   $ tessera eval --expand --prompts 50
+  $ tessera eval --lora mascot.safetensors --prompts 40
+  $ tessera eval --lora mascot.safetensors --images ./mascot --prompts 40
   $ tessera eval --captioner 200
   $ tessera eval --direct 20
   $ tessera eval --direct 100 --only path
@@ -37,6 +41,8 @@ interface Options {
   readonly fast?: boolean;
   readonly sheet?: string;
   readonly expand?: boolean;
+  readonly lora?: string;
+  readonly images?: string;
   readonly captioner?: string;
   readonly direct?: string;
   readonly only?: string;
@@ -61,6 +67,8 @@ export function evalCommand(): Command {
     .option('--fast', 'skip steps that can be foretold')
     .option('--sheet <file>', 'PNG to write with the first clips')
     .option('--expand', 'render wishes as people type them instead, as they are and expanded, and compare')
+    .option('--lora <file>', 'merge a LoRA into the model first, file or file:weight')
+    .option('--images <folder>', 'score the thing that the LoRA taught instead, against these pictures of it')
     .option('--captioner <n>', "score the model's captioner on so many unseen clips instead")
     .option('--direct <n>', 'score pictures, videos, boxes and times as prompts instead, with so many clips of each')
     .option('--only <text>', 'of --direct: those whose names have this in them')
@@ -80,7 +88,10 @@ async function run(options: Options): Promise<void> {
   }
   if (options.retrieval !== undefined) return scoreRetrieval(folder, options.retrieval, options.json);
   const { evaluateAutoencoder, evaluateClips } = await import('../training/evaluate.ts');
-  const request = await parse(folder, options);
+  const adapted = options.lora === undefined ? undefined : await loadRequestedModel({ model: options.model, lora: [options.lora] }, readSettings()); // prettier-ignore
+  const weights = adapted?.transformer.weights;
+  const request = { ...(await parse(folder, options)), ...(weights && { weights }) };
+  if (options.images !== undefined) return scoreConcept(request, options.images, adapted?.newWords, options.json);
   if (options.expand === true) return scoreWishes(request, options.json);
   const psnrClips = whole('clips', options.clips);
   const result = await interruptible(async (signal) => ({
@@ -97,6 +108,23 @@ async function scoreCaptioner(model: string, count: string, json = false): Promi
   if (json) return console.log(JSON.stringify({ model, ...scores }));
   const { noun, motion, place, noSecond, answers, byKind } = scores;
   const rows = { noun, motion, place, 'no second actor': noSecond, answers, ...prefixed('  ', byKind) };
+  console.log(table([['score', 'value', ''], ...Object.entries(rows).map(([name, one]) => shareRow(name, one))]));
+}
+
+async function scoreConcept(
+  request: EvaluationRequest,
+  images: string,
+  [word]: readonly NewWord[] = [],
+  json = false,
+): Promise<void> {
+  if (word === undefined)
+    throw new InvalidRequestError(
+      'images are compared with what a LoRA taught. Give --lora a file of "tessera train lora".',
+    );
+  const { evaluateConcept } = await import('../training/evaluate-concept.ts');
+  const scores = await interruptible((signal) => evaluateConcept({ ...request, signal, onProgress: tell }, resolve(images), word)); // prettier-ignore
+  if (json) return console.log(JSON.stringify({ model: request.model, ...word, ...scores }));
+  const rows = { [word.name]: scores.shown, motion: scores.motion, place: scores.place };
   console.log(table([['score', 'value', ''], ...Object.entries(rows).map(([name, one]) => shareRow(name, one))]));
 }
 

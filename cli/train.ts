@@ -5,6 +5,7 @@ import { InvalidRequestError } from '../jobs/errors.ts';
 import type { TrainedPart, TrainRequest } from '../training/train.ts';
 import { seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
+import { trainLoraCommand } from './train-lora.ts';
 
 const examples = `
 A run goes on where it was stopped. Order: vae and clip, then dit, which reads both from the model folder,
@@ -21,6 +22,7 @@ Examples:
   $ tessera train captioner --stage projection --steps 1000
   $ tessera train captioner --stage both --steps 12000
   $ tessera train expander --steps 1500
+  $ tessera train lora --images ./mascot --name "my mascot"
   $ tessera train dit --stage gate --steps 2000 --decay 0
   $ tessera train dit --stage wide --steps 40000
   $ tessera generate "a cat jumps" --model .tessera/nano`;
@@ -73,7 +75,7 @@ export function trainCommand(): Command {
       .addHelpText('after', examples);
     train.addCommand(command.action((options: Options) => run(part as TrainedPart, options)));
   }
-  return train;
+  return train.addCommand(trainLoraCommand());
 }
 
 async function run(part: TrainedPart, options: Options): Promise<void> {

@@ -38,6 +38,7 @@ export async function loadRequestedModel(
   return {
     ...model,
     fingerprint: fingerprintWith(fingerprint, loras),
+    newWords: loras.flatMap(({ words }) => words),
     transformer: await adapt(transformer, 'transformer'),
     ...(experts && { experts: { ...experts, low: await adapt(experts.low, 'transformer_2') } }),
   };

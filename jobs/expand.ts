@@ -5,6 +5,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { inKnownWords, type NewWord, says } from '../conditioning/new-words.ts';
 import { firstSentence } from '../expansion/check.ts';
 import { type Expansion, expandWish, nearestNotices } from '../expansion/expand-wish.ts';
 import type { CaptionStyle, Expander } from '../expansion/expander.ts';
@@ -34,12 +35,17 @@ const asItIs = 'The prompt is not expanded, but shown as it is';
  */
 export async function withExpansion(
   request: ParsedRequest,
-  model: Pick<Model, 'name' | 'folder' | 'tokenizer'>,
+  model: Pick<Model, 'name' | 'folder' | 'tokenizer' | 'newWords'>,
   settings: Settings,
   signal?: AbortSignal,
 ): Promise<Expanded> {
   const { expand, expanded, prompt } = request;
   if (expand === undefined) return { request, notices: [] };
+  const taught = model.newWords?.find((word) => says(prompt, word));
+  if (taught !== undefined && expanded === undefined) {
+    const others = model.newWords?.filter((word) => word !== taught) ?? [];
+    return expandAround(taught, request, (plain) => withExpansion(plain, { ...model, newWords: others }, settings, signal)); // prettier-ignore
+  }
   const isWorld = await hasOwnExpander(model.folder);
   const notices = (text: string, problem?: string): readonly string[] => {
     if (text === prompt) return [problem === undefined ? `${asItIs}.` : `${asItIs}: ${problem}.`];
@@ -58,6 +64,22 @@ export async function withExpansion(
     request: { ...request, seed, expanded: expansion.text },
     notices: notices(expansion.text, expansion.problem),
   };
+}
+
+/** No expander knows a name that a LoRA taught: while it writes, a thing of the world that the prompt does not name stands for it. */
+async function expandAround(
+  taught: NewWord,
+  request: ParsedRequest,
+  expand: (plain: ParsedRequest) => Promise<Expanded>,
+): Promise<Expanded> {
+  const { prompt } = request;
+  const standIn = ['robot', 'penguin', 'frog', 'panda'].find((word) => !prompt.toLowerCase().includes(word)) ?? 'cat';
+  const plain = inKnownWords(prompt, [{ ...taught, means: standIn }]);
+  const { request: done, notices } = await expand({ ...request, prompt: plain });
+  const written = done.expanded ?? plain;
+  const text = written.replace(new RegExp(`\\b${standIn}\\b`, 'gi'), taught.name);
+  if (text !== written && written !== plain) return { request: { ...done, prompt, expanded: text }, notices };
+  return { request: { ...done, prompt, expanded: prompt }, notices: [`${asItIs}.`] };
 }
 
 interface Job {

@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { type NewWord, readNewWords } from '../conditioning/new-words.ts';
 import { type Adapter, matchAdapters } from '../dit/lora.ts';
 import { add, input, matmul } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
@@ -31,6 +32,8 @@ export interface OpenLora extends LoraChoice {
   readonly file: SafetensorsFile;
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly unmatched: readonly string[];
+  /** Names that it taught. */
+  readonly words: readonly NewWord[];
   /** Checksum of the file. */
   readonly sha256: string;
 }
@@ -78,7 +81,8 @@ export async function openLoras(
       if (unmatched.length > 0 && !lenient) throw strange(choice.path, unmatched);
       if (adapters.size === 0)
         throw new ModelFileError(`${choice.path}: nothing in it changes this model. Is it a LoRA of another model?`);
-      return { ...choice, file, adapters, unmatched, sha256: await checksumOf(choice.path) };
+      const words = readNewWords(file.metadata);
+      return { ...choice, file, adapters, unmatched, words, sha256: await checksumOf(choice.path) };
     }),
   );
 }

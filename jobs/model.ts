@@ -6,6 +6,7 @@ import { isOriginalVae, originalVaeName } from '../compressor/original-names.ts'
 import { checkClipSize, type ClipSize } from '../compressor/sizes.ts';
 import { parsePixelStatistics, type PixelStatistics } from '../conditioning/clip-pixels.ts';
 import { type ClipVisionConfig, parseClipVisionConfig } from '../conditioning/clip-vision.ts';
+import type { NewWord } from '../conditioning/new-words.ts';
 import { parseTextEncoderConfig, type TextEncoderModel } from '../conditioning/text-states.ts';
 import { openTokenizer, type TextTokenizer } from '../conditioning/tokenizer.ts';
 import { parseTransformerConfig, type TransformerConfig } from '../dit/config.ts';
@@ -20,6 +21,8 @@ import { type ModelDefaults, readModelCard } from './model-defaults.ts';
 import type { TinyDecoderFile } from './tiny-decoder-file.ts';
 import { findModel } from './model-names.ts';
 import { readSettings, type Settings } from './settings.ts';
+
+export type { NewWord };
 
 /** A network's configuration and where its weights lie. */
 export interface Network<Config> {
@@ -47,6 +50,8 @@ export interface Model {
   readonly autoencoder: Network<AutoencoderConfig>;
   readonly textEncoder: TextEncoderModel & Omit<Network<unknown>, 'config'> & { readonly modelId: string };
   readonly tokenizer: TextTokenizer;
+  /** Names that LoRA files taught the transformer, and the words of the text tower that stand for them. */
+  readonly newWords?: readonly NewWord[];
   /** CLIP's picture tower, of models that attend to pictures. */
   readonly imageEncoder?: Network<ClipVisionConfig> & { readonly statistics: PixelStatistics };
   readonly scheduler: SchedulerConfig;

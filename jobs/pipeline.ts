@@ -9,6 +9,7 @@ import { cut } from '../compressor/frames.ts';
 import { denormalizeLatents, normalizeLatents } from '../compressor/statistics.ts';
 import { defaultTiling } from '../compressor/tiling.ts';
 import { folderStateCache } from '../conditioning/state-cache.ts';
+import { inKnownWords } from '../conditioning/new-words.ts';
 import { openTextEncoder, type PromptEncoder, wordMask } from '../conditioning/text-states.ts';
 import type { Condition } from '../dit/denoiser.ts';
 import { withEmptyLayout } from '../dit/layout-channels.ts';
@@ -97,13 +98,13 @@ export class Pipeline {
   /** Text states of both prompts. UMT5, of up to 11 GB, is closed before the transformer opens. */
   async conditions(render: Render): Promise<PromptConditions> {
     const { negativePrompt } = render;
-    const prompt = promptOf(render);
-    const { textLength, textEncoder, name } = this.model;
+    const { textLength, textEncoder, name, newWords = [] } = this.model;
+    const prompt = inKnownWords(promptOf(render), newWords);
     const timed: { from: number; positive: Condition }[] = [];
     for (const part of timedPrompts(prompt)) {
       timed.push({ from: part.from, positive: await this.#condition(part.prompt, render) });
     }
-    const negative = await this.#condition(negativePrompt, render);
+    const negative = await this.#condition(inKnownWords(negativePrompt, newWords), render);
     if (textEncoder.kind === 'umt5') await this.#text.release();
     const parts = timedPrompts(prompt).map((part) => part.prompt);
     const unknown = [...new Set(parts.flatMap((part) => this.#text.unknownWords(part)))];

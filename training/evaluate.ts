@@ -9,6 +9,7 @@ import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import { parameterScope } from '../graph/parameters.ts';
 import { openRuntimeSession } from '../graph/session.ts';
+import type { Weights } from '../graph/weights.ts';
 import { readJsonFile } from '../io/json.ts';
 import { clipBatch, clipFrames, wholeFrame } from './clip-batch.ts';
 import { promptStates } from './prompt-states.ts';
@@ -42,6 +43,8 @@ export interface EvaluationRequest {
   readonly steps: number;
   readonly guidance: number;
   readonly shift: number;
+  /** The transformer's weights in place of the folder's own, such as with a LoRA. */
+  readonly weights?: Weights;
   /** With step caching, as `tessera generate --fast`. */
   readonly fast?: boolean;
   /** PNG to write with the first clips. */
@@ -82,11 +85,11 @@ function heldOutPrompts({ stage, prompts, captions }: EvaluationRequest) {
 }
 
 /** The parts of a model that clips are sampled from. @throws ModelFileError when one is missing */
-export async function openSampledModel(folder: string): Promise<SampledModel> {
+export async function openSampledModel(folder: string, adapted?: Weights): Promise<SampledModel> {
   const parts = ['vae', 'text_encoder', 'transformer'].map((name) => component(folder, name));
   const [vae, text, dit] = await Promise.all(parts);
   return {
-    transformer: { config: parseTransformerConfig(dit!.config), weights: dit!.weights },
+    transformer: { config: parseTransformerConfig(dit!.config), weights: adapted ?? dit!.weights },
     autoencoder: { config: parseAutoencoderConfig(vae!.config), weights: vae!.weights },
     states: promptStates(parseClipTextConfig(text!.config), text!.weights),
   };
@@ -94,7 +97,7 @@ export async function openSampledModel(folder: string): Promise<SampledModel> {
 
 /** Samples and scores. @throws the signal's reason when aborted, ModelFileError when a part is missing */
 export async function evaluateClips(request: EvaluationRequest): Promise<Evaluation> {
-  const model = await openSampledModel(request.model);
+  const model = await openSampledModel(request.model, request.weights);
   const { world } = transformerStages[request.stage];
   const references = makeReferences(await loadAtlas(world.styles, world.nouns), world.styles, world.nouns);
   const scenes = heldOutPrompts(request);

@@ -14,6 +14,7 @@ import { flatLayout } from '../graph/adamw.ts';
 import { constant, input } from '../graph/build.ts';
 import type { Node } from '../graph/node.ts';
 import { parameterScope } from '../graph/parameters.ts';
+import type { Parameters, ParameterScope } from '../graph/parameters.ts';
 import { sizeOf, tensor } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { pickBucket } from './autoencoder.ts';
@@ -75,14 +76,37 @@ export interface TransformerSources {
 
 export const bucketName = ({ frames, width, height }: ClipSize): string => `${frames}x${width}x${height}`;
 
+/** Where a training differs from that of the whole transformer on the world alone. */
+export interface TransformerVariation {
+  /** The transformer's parameters, made of those that learn. */
+  readonly parametersOf: (scope: ParameterScope) => Parameters;
+  /** What the graphs of those parameters are fed beside a batch. */
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly sceneOf: (random: Random, recipe: TransformerRecipe, world: WorldOptions) => Scene;
+  /** The caption as the text tower is told it. */
+  readonly wordsOf: (caption: string) => string;
+}
+
+const wholeTransformer: TransformerVariation = {
+  parametersOf: ({ parameters }) => parameters,
+  feeds: {},
+  sceneOf: (random, { scenes }, world) => sampleScene(random.int(scenes), { ...world, holdOut: 'train' }),
+  wordsOf: (text) => text,
+};
+
 /** The loss over one bucket's shape; inputs clips, noise, sigma, text, weights. */
-export function transformerLoss(recipe: TransformerRecipe, autoencoder: AutoencoderConfig, bucket: TransformerBucket) {
+export function transformerLoss(
+  recipe: TransformerRecipe,
+  autoencoder: AutoencoderConfig,
+  bucket: TransformerBucket,
+  { parametersOf }: Pick<TransformerVariation, 'parametersOf'> = wholeTransformer,
+) {
   const scope = parameterScope();
   const shape = modelShape(recipe.config, autoencoder, bucket);
   const [batch, , frames] = shape as [number, number, number, number, number];
   const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
   const positions = positionChannels(shape.slice(2) as [number, number, number], batch);
-  const graph = flowMatchingLoss(scope.parameters, recipe.config, {
+  const graph = flowMatchingLoss(parametersOf(scope), recipe.config, {
     clips: input('clips', shape),
     noise: input('noise', shape),
     sigma: input('sigma', perFrame ? [batch, frames] : [batch]),
@@ -155,11 +179,12 @@ export function transformerTask(
   recipe: TransformerRecipe,
   sources: TransformerSources,
   inspect?: TrainingTask['inspect'],
+  variation = wholeTransformer,
 ): TrainingTask {
   const { autoencoder, states } = sources;
   const byName = new Map(recipe.buckets.map((bucket) => [bucketName(bucket), bucket]));
   const lossOf = (name: string) => {
-    const { scope, graph } = transformerLoss(recipe, autoencoder, byName.get(name)!);
+    const { scope, graph } = transformerLoss(recipe, autoencoder, byName.get(name)!, variation);
     return { scope, graph: { loss: graph.loss, parts: {} } };
   };
   return {
@@ -168,8 +193,8 @@ export function transformerTask(
     batch: async (step, index) => {
       const random = randomOf(step * 64 + index, 9);
       const bucket = pickBucket(random, recipe.buckets);
-      const world = { ...worldOf(recipe, bucket), holdOut: 'train' } as const;
-      const scenes = Array.from({ length: bucket.batch }, () => sampleScene(random.int(recipe.scenes), world));
+      const world = worldOf(recipe, bucket);
+      const scenes = Array.from({ length: bucket.batch }, () => variation.sceneOf(random, recipe, world));
       const shape = modelShape(recipe.config, autoencoder, bucket);
       const frames = shape[2]!;
       const draws = createRandom(step, index);
@@ -183,12 +208,13 @@ export function transformerTask(
       const noise = tensor(fillNormal(draws, new Float32Array(sizeOf(shape))), shape);
       giveLayouts(clips, noise, scenes, layoutChannels(recipe.config, autoencoder.zDim));
       const feeds = {
+        ...variation.feeds,
         clips,
         noise,
         sigma: perFrame
           ? tensor(sigmasOfFrames(sigmas, given, frames), [bucket.batch, frames])
           : tensor(sigmas, [bucket.batch]),
-        ...(await states(scenes.map((scene) => drawCaption(scene, recipe, random)))),
+        ...(await states(scenes.map((scene) => variation.wordsOf(drawCaption(scene, recipe, random))))),
         weights: stacked(
           scenes.map((scene) => actorWeights(scene, bucket, autoencoder, recipe.actorWeight)),
           [bucket.batch, 1, ...shape.slice(2)],

@@ -102,9 +102,12 @@ function premultiply(rgba: Uint8Array): Uint8Array {
   return data;
 }
 
-/** The emoji trimmed to its visible box, premultiplied, centred in a square. */
-async function rasterise(noun: string, style: Style): Promise<Mip> {
-  const picture = sharp(await iconBytes(nounOf(noun).icons[style], style)).ensureAlpha();
+const rasterise = async (noun: string, style: Style): Promise<Mip> =>
+  spriteOf(await iconBytes(nounOf(noun).icons[style], style));
+
+/** The picture trimmed to its visible box, premultiplied, centred in a square. @param bytes a file that sharp reads */
+export async function spriteOf(bytes: Buffer): Promise<Mip> {
+  const picture = sharp(bytes).ensureAlpha();
   const trimmed = await picture
     .trim({ background: { r: 0, g: 0, b: 0, alpha: 0 }, threshold: 8 })
     .png()

@@ -75,6 +75,12 @@ export function nounOf(name: string): Noun {
   return noun;
 }
 
+/** Makes a thing of pictures that somebody brought one that scenes can have. @throws RangeError where there is one of its name */
+export function addNoun(noun: Noun): void {
+  if (byName.has(noun.name)) throw new RangeError(`'${noun.name}' is a noun of the world already.`);
+  byName.set(noun.name, noun);
+}
+
 /** Colours of the place called 'plain'. */
 export const PLAIN_COLOURS = {
   red: [214, 66, 66],

@@ -1,0 +1,56 @@
+// `tessera eval --lora --images`: whether clips of a thing that a LoRA taught show it. Its pictures stand among the nouns that a clip
+// may be taken for, so the score is that of the world's own nouns.
+import { inKnownWords, type NewWord } from '../conditioning/new-words.ts';
+import { readSprites } from './concept.ts';
+import { type EvaluationRequest, openSampledModel } from './evaluate.ts';
+import { transformerStages } from './recipes.ts';
+import { sampleClips } from './sampling.ts';
+import { makeReferences } from './scores/references.ts';
+import { type ClipScore, factsOf, scoreClip } from './scores/score.ts';
+import { share, type Share } from './scores/summary.ts';
+import { writeSheet } from './sheet.ts';
+import { loadAtlas } from './world/atlas.ts';
+import { caption } from './world/captions.ts';
+import { sampleScene } from './world/scene.ts';
+
+export interface ConceptEvaluation {
+  /** Clips whose likeliest noun is the thing, by whichever picture. */
+  readonly shown: Share;
+  readonly motion: Share;
+  readonly place: Share;
+  /** What each prompt's clip was taken for. */
+  readonly each: readonly { readonly prompt: string; readonly shown: string | undefined }[];
+}
+
+/** @param images folder of the pictures @throws InvalidRequestError, ModelFileError, the signal's reason */
+export async function evaluateConcept(
+  request: EvaluationRequest,
+  images: string,
+  word: NewWord,
+): Promise<ConceptEvaluation> {
+  const { world } = transformerStages[request.stage];
+  const sprites = await readSprites(images, word.name, await loadAtlas(world.styles, world.nouns));
+  const references = makeReferences(sprites.atlas, world.styles, [...world.nouns, ...sprites.nouns]);
+  const numbered = new RegExp(`${word.name} \\d+`, 'giu');
+  const scenes = Array.from({ length: request.prompts }, (_, i) => {
+    const scene = sampleScene(11_000_000 + i, { ...world, nouns: sprites.nouns, holdOut: 'all' });
+    return { scene, prompt: caption(scene, i, request.captions).replace(numbered, word.name) };
+  });
+  const prompts = scenes.map(({ prompt }) => inKnownWords(prompt, [word]));
+  const model = await openSampledModel(request.model, request.weights);
+  const scores: ClipScore[] = [];
+  const clips: Uint8Array[] = [];
+  for await (const clip of sampleClips(model, prompts, request.size, request)) {
+    request.signal?.throwIfAborted();
+    scores.push(scoreClip(clip, request.size, factsOf(scenes[scores.length]!.scene), references));
+    if (clips.length < 20) clips.push(clip);
+    request.onProgress?.(scores.length, scenes.length);
+  }
+  if (request.sheet !== undefined) await writeSheet(request.sheet, clips, request.size);
+  return {
+    shown: share(scores.map(({ nouns }) => sprites.nouns.includes(nouns[0] ?? ''))),
+    motion: share(scores.map(({ motion, facts }) => motion === facts.motion)),
+    place: share(scores.map(({ place, facts }) => place === facts.place)),
+    each: scores.map(({ nouns }, i) => ({ prompt: scenes[i]!.prompt, shown: nouns[0] })),
+  };
+}
