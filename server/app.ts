@@ -24,6 +24,7 @@ import { Metrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { pageRoutes } from './page.ts';
 import { notFound, Problem, problemOf, unavailable } from './problems.ts';
+import { searchRoutes } from './search-routes.ts';
 
 export interface AppParts {
   readonly videos: Videos;
@@ -93,6 +94,7 @@ export function createApp(parts: AppParts): Hono {
   app.all('/mcp', refuseMcp);
   app.route('/v1/videos', videoRoutes({ videos, captions, keys, events }));
   app.route('/v1/captions', captionRoutes({ captions, keys, events, mostUploadBytes }));
+  app.route('/v1', searchRoutes({ settings: queue.settings, tellsPaths: false, searcher: () => agent.searcher() }));
   return app;
 }
 

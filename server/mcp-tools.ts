@@ -10,8 +10,9 @@ import type { Searcher } from '../jobs/search.ts';
 import { parseVideoRequest, videoFields } from './create-video.ts';
 import { askInput, askOutput, askTool } from './mcp-ask.ts';
 import { captionInput, captionOutput, captionStatus, captionTool } from './mcp-captions.ts';
-import { searchInput, searchOutput, searchTool } from './mcp-search.ts';
+import { searchOutput, searchTool } from './mcp-search.ts';
 import { invalidFields, notFound } from './problems.ts';
+import { searchInput } from './shots.ts';
 import { type VideoObject, videoObject, videoSchema } from './video-object.ts';
 
 /** What a tool came to: videos, with their clips as links, and what else there is to know. */

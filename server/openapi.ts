@@ -5,6 +5,8 @@ import { captionsSchema } from './caption-object.ts';
 import { createCaptionsSchema, lookFields } from './create-captions.ts';
 import { createVideoSchema } from './create-video.ts';
 import { captionListSchema, formats, listQuerySchema, variants } from './list-query.ts';
+import { foundShotsSchema } from './search-routes.ts';
+import { searchInput } from './shots.ts';
 import { estimateSchema, videoSchema } from './video-object.ts';
 
 const errorSchema = z.object({
@@ -63,12 +65,15 @@ export function openApiDocument(): Json {
     parameters: [{ name: 'Idempotency-Key', in: 'header', schema: { type: 'string', maxLength: 255 } }],
     requestBody: { required: true, content: { 'application/json': body, 'multipart/form-data': form } },
   };
-  const queryOf = (schema: z.ZodType) =>
-    Object.entries(schemaOf(schema, 'input')['properties'] as Json).map(([name, one]) => ({
+  const queryOf = (schema: z.ZodType) => {
+    const { properties, required } = schemaOf(schema, 'input') as { properties: Json; required?: readonly string[] };
+    return Object.entries(properties).map(([name, one]) => ({
       name,
       in: 'query',
       schema: one,
+      ...(required?.includes(name) && { required: true }),
     }));
+  };
   const query = queryOf(listQuerySchema);
   const variant = { name: 'variant', in: 'query', schema: { enum: variants, default: 'video' } };
   const range = { name: 'Range', in: 'header', schema: { type: 'string' } };
@@ -114,6 +119,15 @@ export function openApiDocument(): Json {
         }),
       },
       ...captionPaths({ id, range, query: queryOf(captionListSchema), tooMany, key: create.parameters }),
+      '/v1/search': {
+        get: operation('searchShots', 'Find shots of indexed films by what they show', { 200: answer('shots', 'FoundShots') }, { parameters: queryOf(searchInput) }), // prettier-ignore
+      },
+      '/v1/shots/{id}/content': {
+        parameters: [id],
+        get: operation('shotPicture', 'The middle picture of a shot', {
+          200: { description: 'the picture', content: binary(['image/png']) },
+        }),
+      },
       '/v1/models': { get: operation('listModels', 'List models', { 200: answer('names of models') }) },
       '/v1/models/{id}': { parameters: [id], get: operation('retrieveModel', 'A model', { 200: answer('a model') }) },
       '/v1/capabilities': {
@@ -133,6 +147,7 @@ export function openApiDocument(): Json {
         Captions: schemaOf(captionsSchema, 'output'),
         CaptionsPage: schemaOf(pageOf(captionsSchema), 'output'),
         DeletedCaptions: schemaOf(deletedOf('captions.deleted'), 'output'),
+        FoundShots: schemaOf(foundShotsSchema, 'output'),
         Error: schemaOf(errorSchema, 'output'),
       },
     },

@@ -1,0 +1,66 @@
+// Shots of indexed films as callers see them, be they agents or programs. Who is not this machine's user finds only films that the
+// server made or was sent, and is told names, not paths.
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { searchSchema } from '../jobs/index-request.ts';
+import { belowFolder } from '../jobs/index-files.ts';
+import type { Searcher, SearchHit } from '../jobs/search.ts';
+import type { Settings } from '../jobs/settings.ts';
+import { shotPicture } from '../jobs/shot-pictures.ts';
+import { notFound } from './problems.ts';
+
+/** What a caller may ask. Folders are this machine's business. */
+export const searchInput = searchSchema.pick({ question: true, limit: true });
+
+export const shotSchema = z.object({
+  id: z.string(),
+  video: z.string().nullable().describe('the id of the video that it is of, if that was made here'),
+  film: z.string().describe('the name of the film; its path where the caller is a program of this machine'),
+  start: z.number().describe('seconds'),
+  end: z.number(),
+  caption: z.string(),
+  score: z.number().describe('the higher the better, among those of one answer'),
+  by: z.array(z.enum(['words', 'meaning'])).describe('what it was found by'),
+});
+
+export type Shot = z.output<typeof shotSchema>;
+
+/** Whose question it is. */
+export interface ShotSeeker {
+  readonly settings: Settings;
+  /** The caller is this machine's user, who may search all that is indexed. */
+  readonly tellsPaths: boolean;
+  readonly searcher: () => Promise<Searcher>;
+}
+
+/** Where films of the server lie. */
+const shelves = ({ dataFolder }: Settings): readonly string[] =>
+  ['videos', 'captions'].map((name) => join(dataFolder, name));
+
+/** @throws InvalidRequestError when nothing is indexed, ModelFileError, JobFailedError */
+export async function findShots(
+  wish: z.output<typeof searchInput>,
+  { settings, tellsPaths, searcher }: ShotSeeker,
+): Promise<{ readonly shots: readonly Shot[]; readonly notices: readonly string[] }> {
+  const { hits, notices } = await (await searcher()).search(wish, tellsPaths ? undefined : shelves(settings));
+  return { shots: hits.map((hit) => shotOf(hit, settings, tellsPaths)), notices };
+}
+
+function shotOf(
+  { id, film, start, end, caption, score, by }: SearchHit,
+  settings: Settings,
+  tellsPaths: boolean,
+): Shot {
+  const isVideo = dirname(film) === join(settings.dataFolder, 'videos');
+  const video = isVideo ? basename(film, '.mp4') : null;
+  return { id, video, film: tellsPaths ? film : basename(film), start, end, caption, score, by: [...by] };
+}
+
+/** The path of the picture of a shot. @throws Problem 404 also for shots that the caller may not see */
+export async function findShotPicture(id: string, { settings, tellsPaths, searcher }: ShotSeeker): Promise<string> {
+  const shot = await (await searcher()).shot(id);
+  const isShown = shot !== undefined && (tellsPaths || shelves(settings).some((folder) => shot.film.startsWith(belowFolder(folder)))); // prettier-ignore
+  const picture = isShown ? await shotPicture(shot, settings) : undefined;
+  if (picture === undefined) throw notFound('picture of this shot; search gives those that are there');
+  return picture;
+}
