@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { input, matmul, sum } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
-import type { CompiledGraph } from '../graph/compile.ts';
+import type { CompiledGraph, ValueInfo } from '../graph/compile.ts';
 import { gradients } from '../graph/gradients.ts';
 import { parameterScope } from '../graph/parameters.ts';
 import { openRuntimeSession } from '../graph/session.ts';
-import { sizeOf } from '../graph/tensor.ts';
+import { int32Tensor, sizeOf, tensor } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { openSafetensors } from '../io/safetensors.ts';
 import { autoencoderStages, transformerStages } from '../training/recipes.ts';
@@ -16,12 +16,12 @@ import { transformerLoss } from '../training/transformer.ts';
 import { median, medianTime } from './measure.ts';
 import type { Row } from './measure.ts';
 
-/** Small reproducible values: the numbers do not matter, denormals would. */
-function filler(graph: CompiledGraph): Record<string, Tensor> {
+/** Small reproducible values: the numbers do not matter, denormals would. Whole numbers are zeros. */
+export function filler(graph: CompiledGraph): Record<string, Tensor> {
   const values = (count: number) => Float32Array.from({ length: count }, (_, i) => ((i * 7919) % 1000) / 1e4 - 0.05);
-  return Object.fromEntries(
-    graph.inputs.map(({ name, shape }) => [name, { dtype: 'float32' as const, shape, data: values(sizeOf(shape)) }]),
-  );
+  const filled = ({ dtype, shape }: ValueInfo): Tensor =>
+    dtype === 'int32' ? int32Tensor(new Int32Array(sizeOf(shape)), shape) : tensor(values(sizeOf(shape)), shape);
+  return Object.fromEntries(graph.inputs.map((value) => [value.name, filled(value)]));
 }
 
 async function timeGraph(stage: string, graph: CompiledGraph, repeats: number, memoryPattern = true): Promise<Row> {

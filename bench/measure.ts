@@ -4,6 +4,8 @@ export interface Row {
   readonly stage: string;
   readonly milliseconds: number;
   readonly flops?: number;
+  /** Of the bare product's speed, where it was measured around this row's own runs. */
+  readonly share?: number;
   readonly note?: string;
 }
 
@@ -32,9 +34,9 @@ export function printTable(title: string, rows: readonly Row[], bareGflops: numb
   console.log(
     `\n${title}\n${'stage'.padEnd(width)} ${cell('ms', 10)} ${cell('GFLOP/s', 9)} ${cell('of bare', 8)}  note`,
   );
-  for (const { stage, milliseconds, flops, note = '' } of rows) {
+  for (const { stage, milliseconds, flops, share: own, note = '' } of rows) {
     const speed = flops === undefined ? undefined : flops / milliseconds / 1e6;
-    const share = speed === undefined ? '' : `${Math.round((100 * speed) / bareGflops)} %`;
+    const share = speed === undefined ? '' : `${Math.round(100 * (own ?? speed / bareGflops))} %`;
     const cells = [cell(milliseconds.toFixed(1), 10), cell(speed?.toFixed(0) ?? '', 9), cell(share, 8)];
     console.log(`${stage.padEnd(width)} ${cells.join(' ')}  ${note}`.trimEnd());
   }

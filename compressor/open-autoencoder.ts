@@ -33,7 +33,7 @@ export interface DecodeOptions {
 }
 
 const OPEN_SESSIONS = 16;
-const WHOLE_CLIP_ELEMENTS = 32 * 2 ** 20;
+export const WHOLE_CLIP_ELEMENTS = 32 * 2 ** 20;
 
 /** An autoencoder whose graphs run in an engine. Graphs are compiled for each size of clip when it first comes. */
 export class Autoencoder {

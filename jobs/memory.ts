@@ -2,6 +2,7 @@
 // Counts the activations that are alive at once at the widest places; weights are mapped and can be dropped by the system.
 import { totalmem } from 'node:os';
 import { type AutoencoderConfig, spatialFactor, temporalFactor } from '../compressor/config.ts';
+import { WHOLE_CLIP_ELEMENTS } from '../compressor/open-autoencoder.ts';
 import { latentShape } from '../compressor/sizes.ts';
 import { defaultTiling } from '../compressor/tiling.ts';
 import { width } from '../dit/config.ts';
@@ -13,8 +14,8 @@ import type { Render } from './resolve-request.ts';
 const BYTES = 4;
 /** Copies of the tokens alive at once in a block: residual, norm, queries, keys, values, result and a spare. */
 const TOKEN_COPIES = 8;
-/** Feature maps of full size alive at once in the decoder: 38 measured on Wan 2.1's widths, 60 on nano's. */
-const FEATURE_COPIES = 45;
+/** Feature maps of full size alive at once in the decoder, with what its layers remember: 14 measured on Wan 2.1's widths. */
+const FEATURE_COPIES = 16;
 /** Elements of one frame's feature map above which frames are decoded in tiles: about 8 GB in all. */
 const TILE_ABOVE = 12_000_000;
 
@@ -26,9 +27,10 @@ export function activationBytes(model: Model, size: Size): { readonly steps: num
   const { config } = autoencoder;
   const tokens = tokenCount(tokenGrid(transformer.config, latentShape(config, size)));
   const perToken = TOKEN_COPIES * width(transformer.config) + 2 * transformer.config.ffnDim;
-  const framesAtOnce = Math.min(size.frames, temporalFactor(config));
   const isTiled = decodesInTiles(config, size);
   const tile = isTiled ? { width: defaultTiling.tileWidth, height: defaultTiling.tileHeight } : size;
+  const isWhole = featuresOf(config, tile) * size.frames <= WHOLE_CLIP_ELEMENTS;
+  const framesAtOnce = isWhole ? size.frames : Math.min(size.frames, temporalFactor(config));
   const decoding = featuresOf(config, tile) * framesAtOnce * FEATURE_COPIES;
   const video = size.width * size.height * 3 * (isTiled ? size.frames : framesAtOnce);
   return { steps: BYTES * tokens * perToken, decode: BYTES * (decoding + video) };

@@ -1,6 +1,7 @@
 // Writes a checkpoint of random weights in the shapes, names and types of a published one, to measure with: the real ones cannot
 // be had everywhere. Never committed: it is as large as the real one.
 //   npx tsx scripts/random-checkpoint.ts <1.3b|14b|5b|a14b> <folder> [--text small] [--layers <n>] [--type float16|bfloat16|float32]
+import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -128,15 +129,17 @@ async function writePart(
   console.log(`${path}: ${(parameters / 1e9).toFixed(2)} B parameters as ${type}`);
 }
 
-/** The same million values over and over, scaled by the inputs of a row. */
-function* pieces({ shape: of, init }: ParameterSpec, type: Float, pattern: Float32Array): Generator<Tensor> {
+/** The same million values over and over, scaled by the inputs of a row. No two tensors begin alike: onnxruntime keeps equal ones once. */
+function* pieces({ name, shape: of, init }: ParameterSpec, type: Float, pattern: Float32Array): Generator<Tensor> {
   const [, ...inputs] = of;
   const scale = of.length > 1 && of[0] !== 1 ? 0.7 / Math.sqrt(sizeOf(inputs)) : 0.05;
   const centre = init.kind === 'ones' ? 1 : 0;
   const data = narrowed(pattern.map((value) => centre + value * scale), type); // prettier-ignore
-  for (let left = sizeOf(of); left > 0; left -= data.length) {
-    const piece = data.subarray(0, Math.min(left, data.length)) as TensorData;
+  let from = createHash('sha256').update(name).digest().readUInt32LE() % data.length;
+  for (let left = sizeOf(of); left > 0; from = 0) {
+    const piece = data.subarray(from, Math.min(from + left, data.length)) as TensorData;
     yield { dtype: type, shape: [piece.length], data: piece };
+    left -= piece.length;
   }
 }
 
