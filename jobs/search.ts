@@ -1,7 +1,7 @@
 // Finds shots of indexed films by a question: by the words of their captions and by how near they lie to it in the joint space, both
 // rankings made one. What was opened for one question stays open for the next.
 import { resolve } from 'node:path';
-import { InvalidRequestError } from '../graph/errors.ts';
+import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import type { JointSpace } from '../understanding/joint-space.ts';
 import { fuseRanks } from './fuse-ranks.ts';
 import { belowFolder } from './index-files.ts';
@@ -92,11 +92,16 @@ export class Searcher {
 
   /** Where a question lies, or undefined where that means nothing. */
   async #placeOf(question: string, space: Space, notices: string[]): Promise<Float32Array | undefined> {
-    const opened = await this.#open(space);
-    if (opened === undefined) {
-      notices.push(`The films that were indexed with ${space.clip} are found by words only: it was changed since. Index them again.`); // prettier-ignore
-      return undefined;
+    const byWordsOnly = (why: string): undefined =>
+      void notices.push(`The films that were indexed with ${space.clip} are found by words only: ${why}`);
+    let opened: JointSpace | undefined;
+    try {
+      opened = await this.#open(space);
+    } catch (error) {
+      if (!(error instanceof InvalidRequestError || error instanceof ModelFileError)) throw error;
+      return byWordsOnly(error.message); // the model is gone; words need none
     }
+    if (opened === undefined) return byWordsOnly('it was changed since. Index them again.');
     const unknown = opened.unknownWords(question);
     if (unknown.length === 0) return opened.ofText(question);
     notices.push(`${space.clip} was never taught ${unknown.map((word) => `"${word}"`).join(', ')}, so that films are found by words only.`); // prettier-ignore

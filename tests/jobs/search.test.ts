@@ -64,6 +64,14 @@ describe('an index', { timeout: 10 * MINUTES }, () => {
     await rm(film('broken.mp4'));
   });
 
+  it('is searched by words alone where its model is gone', async () => {
+    const searcher = await Searcher.open({ ...settings, modelFolders: [] });
+    const { hits, notices } = await searcher.search({ question: 'dogs' });
+    await searcher.close();
+    expect(hits[0]).toMatchObject({ film: film('day.mp4'), by: ['words'] });
+    expect(notices.join()).toMatch(/^The films that were indexed with nano are found by words only: .*nano/);
+  });
+
   it('is searched by meaning too, where the words say nothing', async () => {
     await copyFile('docs/penguin.webp', film('penguin.webp'));
     const { captioner } = await filmTeller();
