@@ -152,7 +152,7 @@ const shareRow = (name: string, { right, of, percent }: Share): string[] => [nam
 
 async function parse(model: string, options: Options): Promise<EvaluationRequest> {
   const { samplingDefaults } = await import('../training/evaluate.ts');
-  const { transformerStages } = await import('../training/recipes.ts');
+  const { transformerStages } = await import('../training/curriculum.ts');
   const defaults = await samplingDefaults(model);
   const stage = oneOf('stage', options.stage, Object.keys(transformerStages) as EvaluationRequest['stage'][]);
   const area = ({ frames, width, height }: ClipSize): number => frames * width * height;

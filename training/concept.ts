@@ -8,7 +8,7 @@ import { InvalidRequestError } from '../graph/errors.ts';
 import type { JointSpace } from '../understanding/joint-space.ts';
 import { type CutBy, type CutOut, cutOut } from './cut-out.ts';
 import { sceneSamples } from './evaluate-captioner.ts';
-import { firstNouns } from './recipes.ts';
+import { firstNouns } from './curriculum.ts';
 import { type Atlas, type Mip, spriteOf } from './world/atlas.ts';
 import { caption } from './world/captions.ts';
 import { fullWorld, sampleScene, type WorldOptions } from './world/scene.ts';

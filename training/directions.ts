@@ -10,7 +10,7 @@ import { caption } from './world/captions.ts';
 import { renderScene } from './world/render.ts';
 import { type Scene, sampleScene, sceneTrack } from './world/scene.ts';
 import type { Motion } from './world/vocabulary.ts';
-import { transformerStages } from './recipes.ts';
+import { transformerStages } from './curriculum.ts';
 import { TRAVELS } from './transformer.ts';
 
 /** Fields of a request; the studio adds the model. */

@@ -3,7 +3,7 @@
 import { inKnownWords, type NewWord } from '../conditioning/new-words.ts';
 import { readSprites } from './concept.ts';
 import { type EvaluationRequest, openSampledModel } from './evaluate.ts';
-import { transformerStages } from './recipes.ts';
+import { transformerStages } from './curriculum.ts';
 import { sampleClips } from './sampling.ts';
 import { makeReferences } from './scores/references.ts';
 import { type ClipScore, factsOf, scoreClip } from './scores/score.ts';

@@ -6,7 +6,7 @@ import { openExpanderFolder, openNanoExpander } from '../expansion/nano-expander
 import { localEngine } from '../graph/engine.ts';
 import { type EvaluationRequest, openSampledModel } from './evaluate.ts';
 import { handWrittenWishes, type Wish } from './evaluate-expander.ts';
-import { transformerStages } from './recipes.ts';
+import { transformerStages } from './curriculum.ts';
 import { sampleClips } from './sampling.ts';
 import { makeReferences } from './scores/references.ts';
 import type { SceneFacts } from './scores/score.ts';

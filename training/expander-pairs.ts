@@ -3,7 +3,7 @@
 // Pairs are held to the very check that expansions are held to.
 import { problemsOf } from '../expansion/check.ts';
 import { type FactKind, synonymsOf, verbForms } from '../expansion/lexicon.ts';
-import { firstNouns } from './recipes.ts';
+import { firstNouns } from './curriculum.ts';
 import { caption } from './world/captions.ts';
 import type { Random } from './world/random.ts';
 import { type Actor, fullWorld, sampleScene, type Scene } from './world/scene.ts';

@@ -19,7 +19,7 @@ import { latentSource } from './latent-source.ts';
 import { loopDefaults, train, type TrainingProgress } from './loop.ts';
 import { baseFeeds, lowRank } from './low-rank.ts';
 import { promptStates } from './prompt-states.ts';
-import { transformerStages } from './recipes.ts';
+import { transformerStages } from './curriculum.ts';
 import { openRunFolder } from './run-folder.ts';
 import { component } from './train.ts';
 import { transformerTask, type TransformerRecipe, type TransformerVariation } from './transformer.ts';

@@ -8,7 +8,7 @@ import { parameterScope } from '../../graph/parameters.ts';
 import { conceptName, freeNouns, readSprites } from '../../training/concept.ts';
 import { cutOut } from '../../training/cut-out.ts';
 import { lowRank } from '../../training/low-rank.ts';
-import { firstNouns } from '../../training/recipes.ts';
+import { firstNouns } from '../../training/curriculum.ts';
 import { conceptVariation } from '../../training/train-lora.ts';
 import { worldTokenizer } from '../../training/words.ts';
 import { loadAtlas } from '../../training/world/atlas.ts';

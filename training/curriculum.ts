@@ -1,0 +1,189 @@
+// How nano's transformer is taught, stage by stage, from single pictures of few nouns to clips on paths. Numbers here were chosen by
+// short runs; docs/training-nano.md tells which.
+import { parseTransformerConfig } from '../dit/config.ts';
+import { transformerJson } from './recipes.ts';
+import type { TransformerRecipe } from './transformer.ts';
+import { fullWorld } from './world/scene.ts';
+import type { WorldOptions } from './world/scene.ts';
+
+/** The nouns of the first nano, clearly different in shape and colour; the gate's 24 come first. */
+export const firstNouns = [
+  ...['cat', 'penguin', 'frog', 'elephant', 'fish', 'butterfly', 'rose', 'cactus', 'mushroom', 'sun', 'star', 'apple'],
+  ...[
+    'banana',
+    'pizza',
+    'burger',
+    'cake',
+    'car',
+    'bus',
+    'rocket',
+    'airplane',
+    'soccer ball',
+    'guitar',
+    'robot',
+    'ghost',
+  ],
+  ...[
+    'dog',
+    'owl',
+    'turtle',
+    'octopus',
+    'panda',
+    'flamingo',
+    'crab',
+    'sunflower',
+    'moon',
+    'snowman',
+    'strawberry',
+    'watermelon',
+  ],
+  ...[
+    'pineapple',
+    'donut',
+    'tractor',
+    'sailboat',
+    'basketball',
+    'balloon',
+    'umbrella',
+    'pumpkin',
+    'drum',
+    'house',
+    'crown',
+    'snail',
+  ],
+];
+
+const calm: WorldOptions = {
+  ...fullWorld,
+  nouns: firstNouns,
+  styles: ['cartoon'],
+  motions: ['still'],
+  positionJitter: 0,
+  twoActors: 0,
+  cameraMoves: 0,
+  weather: 0,
+};
+
+const common = {
+  config: parseTransformerConfig(transformerJson),
+  sigma: { kind: 'logit-normal', mean: 0.8, std: 1.1, shift: 1 },
+  actorWeight: 3,
+  layoutWeight: 6,
+  captionDropout: 0.1,
+  firstFrameGiven: 0,
+  captions: ['tag', 'plain', 'full'],
+} as const;
+
+/** Where an actor goes is decided while a clip is nearly noise, which single pictures with centred actors need not learn. */
+const noisier = { kind: 'logit-normal', mean: 1.4, std: 1.3, shift: 1 } as const;
+
+// Actors of about 50 to 60 pixels look the same in small and in large frames, so small ones teach nouns at a quarter of the cost.
+const smallPicture = { frames: 1, width: 64, height: 64, batch: 32, sizeRange: [0.72, 0.95] } as const;
+const picture = { frames: 1, width: 128, height: 128, batch: 8, sizeRange: [0.4, 0.56] } as const;
+const smallClip = { frames: 17, width: 64, height: 64, batch: 8, sizeRange: [0.66, 0.88] } as const;
+const clip = { frames: 17, width: 128, height: 128, batch: 2, sizeRange: [0.4, 0.56] } as const;
+
+const middleClip = { frames: 17, width: 96, height: 96, batch: 6, sizeRange: [0.57, 0.6] } as const;
+
+/** All motions, each always performed in the same way. */
+const motionsAlone = {
+  world: { ...calm, motions: fullWorld.motions, variety: 0 },
+  sigma: noisier,
+  firstFrameGiven: 0.2,
+  scenes: 6_000,
+} as const;
+
+/**
+ * The curriculum, narrow to wide. Each stage goes on from the checkpoint of the one before it. Latent frames after the first stand
+ * for four frames and look different, so actors are learned in them anew, at rest, before they move. Then layouts, which say
+ * where they go, and moves, which paint what the layouts say.
+ */
+export const transformerStages = {
+  gate: {
+    ...common,
+    world: { ...calm, nouns: firstNouns.slice(0, 24), places: ['plain', 'meadow', 'snow', 'night', 'ocean'] },
+    buckets: [{ ...smallPicture, share: 1 }],
+    scenes: 20_000,
+  },
+  pictures: {
+    ...common,
+    world: calm,
+    buckets: [
+      { ...smallPicture, share: 0.75 },
+      { ...picture, share: 0.25 },
+    ],
+    scenes: 40_000,
+  },
+  stills: {
+    ...common,
+    world: calm,
+    buckets: [
+      { ...smallPicture, share: 0.2 },
+      { ...picture, share: 0.1 },
+      { ...smallPicture, frames: 5, batch: 16, share: 0.35 },
+      { ...smallClip, share: 0.15 },
+      { ...clip, share: 0.2 },
+    ],
+    scenes: 20_000,
+  },
+  layouts: {
+    ...common,
+    ...motionsAlone,
+    layoutWeight: 30,
+    buckets: [
+      { ...smallClip, sizeRange: [0.43, 0.45], batch: 24, share: 0.5 },
+      { ...middleClip, share: 0.25 },
+      { ...clip, sizeRange: [0.43, 0.45], batch: 3, share: 0.25 },
+    ],
+  },
+  moves: {
+    ...common,
+    ...motionsAlone,
+    buckets: [
+      { ...smallClip, sizeRange: [0.86, 0.9], batch: 12, share: 0.35 },
+      { ...middleClip, share: 0.3 },
+      { ...clip, sizeRange: [0.43, 0.45], batch: 3, share: 0.35 },
+    ],
+  },
+  paths: {
+    ...common,
+    ...motionsAlone,
+    buckets: [
+      { ...smallClip, sizeRange: [0.86, 0.9], batch: 12, share: 0.2 },
+      { ...middleClip, share: 0.15 },
+      { ...clip, sizeRange: [0.43, 0.45], batch: 3, share: 0.2 },
+      { ...smallClip, sizeRange: [0.55, 0.7], batch: 12, share: 0.2, paths: true },
+      { ...middleClip, sizeRange: [0.45, 0.6], share: 0.15, paths: true },
+      { ...clip, sizeRange: [0.38, 0.48], batch: 3, share: 0.1, paths: true },
+    ],
+  },
+  clips: {
+    ...common,
+    world: { ...calm, motions: fullWorld.motions },
+    sigma: noisier,
+    firstFrameGiven: 0.2,
+    buckets: [
+      { ...smallPicture, share: 0.1 },
+      { ...smallClip, batch: 12, share: 0.55 },
+      { ...clip, batch: 3, share: 0.35 },
+    ],
+    scenes: 4_000,
+  },
+  wide: {
+    ...common,
+    world: { ...calm, motions: fullWorld.motions, positionJitter: 1, cameraMoves: 0.1, weather: 0.08 },
+    firstFrameGiven: 0.1,
+    buckets: [
+      { ...smallPicture, share: 0.1 },
+      { ...picture, share: 0.1 },
+      { ...smallClip, share: 0.15 },
+      { ...clip, frames: 9, batch: 4, share: 0.1 },
+      { ...clip, share: 0.45 },
+      { ...clip, width: 160, height: 96, share: 0.05 },
+      { ...clip, width: 96, height: 160, share: 0.05 },
+    ],
+    scenes: 12_000,
+  },
+} as const satisfies Record<string, TransformerRecipe>;
+
+export type TransformerStage = keyof typeof transformerStages;
