@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests of whole programs: they start commands, servers, workers, browsers and stores, and take most of the time. */
-const programs = ['tests/{cli,server,examples}/**/*.test.ts', 'tests/jobs/{queue,embedded-host}*.test.ts'];
+/** Tests of whole programs: they start commands, servers, workers, browsers and stores, or render many clips, and take most of the time. */
+const programs = ['tests/{cli,server,examples}/**/*.test.ts', 'tests/jobs/{queue,embedded-host,directions}*.test.ts'];
 
 export default defineConfig({
   test: {
