@@ -32,6 +32,9 @@ export interface Sprites {
 
 export type Concept = Sprites & NewWord;
 
+/** A caption of such sprites in the words that people use: their nouns end in a number, the thing's name does not. */
+export const sayingName = (text: string, name: string): string => text.replace(new RegExp(`${name} \\d+`, 'giu'), name);
+
 /** A name in lower case with single spaces. @throws InvalidRequestError for one that prompts could not say or mean otherwise */
 export function conceptName(text: string): string {
   const name = text

@@ -7,50 +7,12 @@ import { fullWorld } from './world/scene.ts';
 import type { WorldOptions } from './world/scene.ts';
 
 /** The nouns of the first nano, clearly different in shape and colour; the gate's 24 come first. */
-export const firstNouns = [
-  ...['cat', 'penguin', 'frog', 'elephant', 'fish', 'butterfly', 'rose', 'cactus', 'mushroom', 'sun', 'star', 'apple'],
-  ...[
-    'banana',
-    'pizza',
-    'burger',
-    'cake',
-    'car',
-    'bus',
-    'rocket',
-    'airplane',
-    'soccer ball',
-    'guitar',
-    'robot',
-    'ghost',
-  ],
-  ...[
-    'dog',
-    'owl',
-    'turtle',
-    'octopus',
-    'panda',
-    'flamingo',
-    'crab',
-    'sunflower',
-    'moon',
-    'snowman',
-    'strawberry',
-    'watermelon',
-  ],
-  ...[
-    'pineapple',
-    'donut',
-    'tractor',
-    'sailboat',
-    'basketball',
-    'balloon',
-    'umbrella',
-    'pumpkin',
-    'drum',
-    'house',
-    'crown',
-    'snail',
-  ],
+// prettier-ignore
+export const firstNouns: readonly string[] = [
+  'cat', 'penguin', 'frog', 'elephant', 'fish', 'butterfly', 'rose', 'cactus', 'mushroom', 'sun', 'star', 'apple',
+  'banana', 'pizza', 'burger', 'cake', 'car', 'bus', 'rocket', 'airplane', 'soccer ball', 'guitar', 'robot', 'ghost',
+  'dog', 'owl', 'turtle', 'octopus', 'panda', 'flamingo', 'crab', 'sunflower', 'moon', 'snowman', 'strawberry', 'watermelon',
+  'pineapple', 'donut', 'tractor', 'sailboat', 'basketball', 'balloon', 'umbrella', 'pumpkin', 'drum', 'house', 'crown', 'snail',
 ];
 
 const calm: WorldOptions = {

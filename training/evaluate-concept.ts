@@ -1,7 +1,7 @@
 // `tessera eval --lora --images`: whether clips of a thing that a LoRA taught show it. Its pictures stand among the nouns that a clip
 // may be taken for, so the score is that of the world's own nouns.
 import { inKnownWords, type NewWord } from '../conditioning/new-words.ts';
-import { readSprites } from './concept.ts';
+import { readSprites, sayingName } from './concept.ts';
 import { type EvaluationRequest, openSampledModel } from './evaluate.ts';
 import { transformerStages } from './curriculum.ts';
 import { sampleClips } from './sampling.ts';
@@ -31,10 +31,9 @@ export async function evaluateConcept(
   const { world } = transformerStages[request.stage];
   const sprites = await readSprites(images, word.name, await loadAtlas(world.styles, world.nouns));
   const references = makeReferences(sprites.atlas, world.styles, [...world.nouns, ...sprites.nouns]);
-  const numbered = new RegExp(`${word.name} \\d+`, 'giu');
   const scenes = Array.from({ length: request.prompts }, (_, i) => {
     const scene = sampleScene(11_000_000 + i, { ...world, nouns: sprites.nouns, holdOut: 'all' });
-    return { scene, prompt: caption(scene, i, request.captions).replace(numbered, word.name) };
+    return { scene, prompt: sayingName(caption(scene, i, request.captions), word.name) };
   });
   const prompts = scenes.map(({ prompt }) => inKnownWords(prompt, [word]));
   const model = await openSampledModel(request.model, request.weights);

@@ -12,7 +12,7 @@ import { InvalidRequestError } from '../graph/errors.ts';
 import { writeJsonFile } from '../io/json.ts';
 import { writeSafetensors } from '../io/safetensors.ts';
 import { openTowerSpace } from '../understanding/tower-space.ts';
-import { type Concept, readConcept } from './concept.ts';
+import { type Concept, readConcept, sayingName } from './concept.ts';
 import type { CutBy } from './cut-out.ts';
 import { tensorsOf } from './export.ts';
 import { latentSource } from './latent-source.ts';
@@ -121,7 +121,6 @@ export function conceptVariation(
   rank: number,
   feeds: TransformerVariation['feeds'],
 ): TransformerVariation {
-  const numbered = new RegExp(`${concept.name} \\d+`, 'giu');
   return {
     feeds,
     parametersOf: (scope) => lowRank(scope, rank),
@@ -129,7 +128,7 @@ export function conceptVariation(
       random.chance(0.5)
         ? sampleScene(SEEDS + random.int(scenes), { ...world, nouns: concept.nouns, holdOut: 'all' })
         : sampleScene(random.int(scenes), { ...world, holdOut: 'train' }),
-    wordsOf: (caption) => inKnownWords(caption.replace(numbered, concept.name), [concept]),
+    wordsOf: (caption) => inKnownWords(sayingName(caption, concept.name), [concept]),
   };
 }
 
