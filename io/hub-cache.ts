@@ -6,7 +6,7 @@
 import { link, lstat, mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
-import { writeBeside } from './atomic.ts';
+import { outputError, writeBeside } from './atomic.ts';
 
 /** A repository of models at a branch, tag or commit. */
 export interface HubAddress {
@@ -55,20 +55,28 @@ export async function findSnapshot(cacheFolder: string, { id, revision }: HubAdd
 export async function writeRef(cacheFolder: string, { id, revision }: HubAddress, commit: string): Promise<void> {
   if (isCommit(revision)) return;
   const path = join(repositoryFolder(cacheFolder, id), 'refs', revision);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolderOf(path);
   await writeBeside(path, { overwrite: true }, (temporary) => writeFile(temporary, commit));
 }
 
 /** Puts a blob into a snapshot under its name in the repository; what stood there is replaced. */
 export async function linkBlob(snapshot: string, name: string, blob: string): Promise<void> {
   const path = join(snapshot, name);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolderOf(path);
   const target = relative(dirname(path), blob);
   if ((await readlink(path).catch(() => undefined)) === target) return;
   await rm(path, { force: true });
   // File systems without symbolic links get hard ones, which take no space either.
-  await symlink(target, path).catch(() => link(blob, path));
+  await symlink(target, path).catch(() => link(blob, path)).catch(refuse(path)); // prettier-ignore
 }
+
+async function makeFolderOf(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true }).catch(refuse(path));
+}
+
+const refuse = (path: string) => (error: unknown): never => {
+  throw outputError(error, path);
+}; // prettier-ignore
 
 /** All repositories of models that are there, by name. */
 export async function listRepositories(cacheFolder: string): Promise<readonly CachedRepository[]> {

@@ -76,8 +76,16 @@ export async function downloadFile(download: Download, options: DownloadOptions 
     });
     return path;
   } catch (error) {
-    throw options.signal?.aborted === true ? options.signal.reason : outputError(error, path);
+    if (options.signal?.aborted === true) throw options.signal.reason;
+    throw isFull(error) ? diskFull(download, error) : outputError(error, path);
   }
+}
+
+function diskFull({ file, id, cacheFolder }: Download, cause: unknown): JobFailedError {
+  return new JobFailedError(
+    `${file.path} of ${id}: the disk of ${cacheFolder} is full. Free some space; what arrived is kept, and the same command goes on from there. Or set HF_HUB_CACHE to a folder on another disk.`,
+    { cause, code: 'DISK_FULL' },
+  );
 }
 
 function damaged({ file, hub, id }: Download): JobFailedError {
@@ -100,7 +108,7 @@ async function fetchWhole(download: Download, partial: string, options: Download
     while (done < file.sizeBytes) {
       const before = done;
       const append = async (bytes: Uint8Array): Promise<void> => {
-        await target.write(bytes, 0, bytes.length, done);
+        await writeAll(target, bytes, done);
         hash.update(bytes);
         done += bytes.length;
         onBytes?.(done);
@@ -124,6 +132,13 @@ function gaveUp({ file, hub, id }: Download, done: number, problem: string): Job
     `${file.path} of ${id}: ${hub.endpoint} broke off at byte ${done} of ${file.sizeBytes} (${problem}). What arrived is kept; the same command goes on from there.`,
     { code: 'DOWNLOAD' },
   );
+}
+
+/** A disk that is nearly full takes a part of what is written, and says only at the next write that it is full. */
+async function writeAll(target: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    at += (await target.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+  }
 }
 
 /** Git hashes a file behind a header with its length. */
@@ -199,6 +214,7 @@ function firstByte(response: Response, from: number): number {
   return from - start;
 }
 
-const isOfDisk = (error: unknown): boolean =>
-  error instanceof Error &&
-  ['ENOSPC', 'EDQUOT', 'EIO', 'EACCES', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '');
+const hasCode = (error: unknown, codes: readonly string[]): boolean =>
+  error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+const isFull = (error: unknown): boolean => hasCode(error, ['ENOSPC', 'EDQUOT']);
+const isOfDisk = (error: unknown): boolean => isFull(error) || hasCode(error, ['EIO', 'EACCES', 'EROFS']);

@@ -136,9 +136,10 @@ async function planPull(
 /** @throws JobFailedError when what is missing does not fit */
 function refuseFullDisk({ id, missingBytes, freeBytes: free }: PullPlan, cacheFolder: string): void {
   if (missingBytes === 0 || missingBytes + RESERVE_BYTES <= free) return;
-  const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  const size = (bytes: number): string =>
+    bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
   throw new JobFailedError(
-    `${id}: ${gb(missingBytes)} are to be fetched, but the disk of ${cacheFolder} has only ${gb(free)} free. Free some space, or set HF_HUB_CACHE to a folder on another disk.`,
+    `${id}: ${size(missingBytes)} are to be fetched and ${size(RESERVE_BYTES)} left free, but the disk of ${cacheFolder} has only ${size(free)}. Free some space, or set HF_HUB_CACHE to a folder on another disk.`,
     { code: 'DISK_FULL' },
   );
 }

@@ -1,22 +1,13 @@
 // tessera models pull, ls, info, verify, rm and generate on a model of the hub, as real processes against a local hub.
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hubServer } from '../io/hub-server.ts';
 import { sharedScratch } from '../jobs/scratch.ts';
 import { writeTinyModel } from '../jobs/tiny-model.ts';
+import { filesOf } from './repository-files.ts';
 import { tessera } from './program.ts';
 
 const folder = await sharedScratch();
-
-async function filesOf(model: string): Promise<Record<string, Uint8Array>> {
-  const files: Record<string, Uint8Array> = {};
-  for (const entry of await readdir(model, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile()) files[relative(model, path)] = await readFile(path);
-  }
-  return files;
-}
 
 describe('tessera models', { timeout: 300_000 }, () => {
   it('pulls, lists, describes, verifies, renders and removes a model of the hub', async () => {

@@ -24,6 +24,8 @@ export interface Misbehaviour {
   corrupts?: boolean;
   /** Sends headers and then nothing. */
   stalls?: boolean;
+  /** Sends so many bytes, and the rest when somebody lets it. */
+  pause?: { readonly after: number; readonly until: Promise<void> };
 }
 
 export interface HubServer {
@@ -95,8 +97,12 @@ export async function hubServer(options: HubServerOptions): Promise<HubServer> {
       ...(from > 0 && { 'content-range': `bytes ${from}-${whole.length - 1}/${whole.length}` }),
     };
     response.writeHead(from > 0 ? 206 : 200, headers);
-    const { cutAfter, stalls } = misbehaviour;
+    const { cutAfter, pause, stalls } = misbehaviour;
     if (stalls === true) return response.flushHeaders();
+    if (pause !== undefined && pause.after < body.length) {
+      response.write(body.subarray(0, pause.after));
+      return void pause.until.then(() => response.end(body.subarray(pause.after)));
+    }
     if (cutAfter === undefined || cutAfter >= body.length) return void response.end(body);
     response.write(body.subarray(0, cutAfter), () => response.destroy());
   }
