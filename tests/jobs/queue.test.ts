@@ -202,7 +202,7 @@ describe.each(storeKinds)('the queue in %s', { timeout: 15 * MINUTES }, (kind) =
   it('cancels jobs that wait and jobs that run', async () => {
     const waiting = await queue.submit(request());
     expect(await queue.cancel(waiting.job.id)).toMatchObject({ state: 'cancelled' });
-    const long = request({ steps: LONG });
+    const long = request({ steps: LONG, frames: 33 });
     const { job } = await queue.submit(long);
     const working = work();
     await until('it samples', async () => (await queue.need(job.id)).progress?.stage === 'steps');
@@ -220,7 +220,7 @@ describe.each(storeKinds)('the queue in %s', { timeout: 15 * MINUTES }, (kind) =
   });
 
   it('gives its job back when it is stopped, and another goes on from there', async () => {
-    const asked = request({ steps: LONG });
+    const asked = request({ steps: LONG, frames: 33 });
     const { job } = await queue.submit(asked, { attempts: 1 });
     const worker = await Worker.start({ settings });
     await until('it samples', async () => ((await queue.need(job.id)).progress?.step ?? 0) > 0);
