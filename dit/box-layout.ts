@@ -1,6 +1,6 @@
 // The layout (layout-channels.ts) that follows from where an actor's box is in each frame. A layout that is known is given to the
 // transformer clean: it then paints the actor there (training with `given` layouts, `--path`).
-import { LAYOUT_CHANNELS, LAYOUT_GAIN, LAYOUT_LIMIT } from './layout-channels.ts';
+import { LAYOUT_CHANNELS, LAYOUT_LIMIT, layoutGain } from './layout-channels.ts';
 
 /** An actor in one frame: middle, width and height in parts of the frame, radians clockwise. */
 export interface LayoutBox {
@@ -42,12 +42,12 @@ export function layoutOfBoxes(boxes: readonly LayoutBox[], place: LayoutPlace, m
 }
 
 /** A pixel's coordinates on a turned box, in its lengths from the middle, cut and scaled. */
-function onActor(box: LayoutBox, x: number, y: number, { width, height }: LayoutPlace): [number, number] {
+function onActor(box: LayoutBox, x: number, y: number, { width, height, space }: LayoutPlace): [number, number] {
   const [dx, dy] = [x - box.x * width, y - box.y * height];
   const [cos, sin] = [Math.cos(box.angle), Math.sin(box.angle)];
   const u = (dx * cos + dy * sin) / (box.width * width);
   const v = (dy * cos - dx * sin) / (box.height * height);
-  const cut = (value: number): number => LAYOUT_GAIN * Math.max(-LAYOUT_LIMIT, Math.min(LAYOUT_LIMIT, value));
+  const cut = (value: number): number => layoutGain(space) * Math.max(-LAYOUT_LIMIT, Math.min(LAYOUT_LIMIT, value));
   return [cut(u), cut(v)];
 }
 

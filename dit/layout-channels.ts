@@ -11,8 +11,12 @@ export const LAYOUT_CHANNELS = 4;
 /** Coordinates are cut here, in lengths of the actor from its middle, so that a cell far away just says on which side it is. */
 export const LAYOUT_LIMIT = 1;
 
-/** Scales coordinates, so that the layout shows through more noise than latents of variance 1 do. */
-export const LAYOUT_GAIN = 2;
+/**
+ * Scales coordinates, so that the layout shows through more noise than latents of variance 1 do: smaller cells are more in number,
+ * and together show as much through the noise with less each.
+ * @param space pixels to the side of a latent cell
+ */
+export const layoutGain = (space: number): number => space / 8;
 
 /** Channels that a transformer makes beyond the latents of its autoencoder. */
 export const layoutChannels = ({ outChannels }: TransformerConfig, latentChannels: number): number =>

@@ -1,7 +1,7 @@
 // The layout that is diffused beside the latents: where cells lie on the actor, by hand.
 import { describe, expect, it } from 'vitest';
-import { parseAutoencoderConfig } from '../../compressor/config.ts';
-import { LAYOUT_CHANNELS, LAYOUT_GAIN, LAYOUT_LIMIT } from '../../dit/layout-channels.ts';
+import { parseAutoencoderConfig, spatialFactor } from '../../compressor/config.ts';
+import { LAYOUT_CHANNELS, LAYOUT_LIMIT, layoutGain } from '../../dit/layout-channels.ts';
 import { tensor } from '../../graph/tensor.ts';
 import { layoutOf } from '../../training/layout.ts';
 import { giveLayouts } from '../../training/transformer.ts';
@@ -11,14 +11,15 @@ import type { Scene } from '../../training/world/scene.ts';
 
 const config = parseAutoencoderConfig(autoencoderJson);
 const size = { frames: 9, width: 128, height: 96 };
-const [frames, rows, columns] = [3, 6, 8];
+const space = spatialFactor(config);
+const [frames, rows, columns] = [3, 96 / space, 128 / space];
 const calm = { ...fullWorld, twoActors: 0, cameraMoves: 0, weather: 0, variety: 0 } as const;
 const sceneOf = (motion: 'still' | 'left' | 'spin'): Scene =>
   sampleScene(3, { ...calm, nouns: ['apple'], motions: [motion], sizeRange: [0.5, 0.5] });
 
 /** Coordinate `axis` (0 u, 1 v) at one end of a latent frame. */
 const at = (layout: Float32Array, axis: 0 | 1, end: 0 | 1, [t, row, column]: readonly number[]): number =>
-  layout[((2 * end + axis) * frames + t!) * rows * columns + row! * columns + column!]! / LAYOUT_GAIN;
+  layout[((2 * end + axis) * frames + t!) * rows * columns + row! * columns + column!]! / layoutGain(space);
 
 describe('an actor on a path', () => {
   const onPath = (seed: number): Scene =>
@@ -55,20 +56,20 @@ describe('the layout of a scene', () => {
     const box = sceneTrack(scene, size.frames, size.width, size.height)[0]![0]!;
     const cut = (x: number): number => Math.max(-LAYOUT_LIMIT, Math.min(LAYOUT_LIMIT, x));
     for (const [row, column] of [
-      [2, 3],
+      [rows / 2 - 1, columns / 2 - 1],
       [0, 0],
-      [5, 7],
-      [3, 4],
+      [rows - 1, columns - 1],
+      [rows / 2, columns / 2],
     ] as const) {
       // prettier-ignore
-      expect(at(layout, 0, 0, [0, row, column])).toBeCloseTo(cut(((column + 0.5) / 8 - box.x) / box.width), 5);
-      expect(at(layout, 1, 0, [0, row, column])).toBeCloseTo(cut(((row + 0.5) / 6 - box.y) / box.height), 5);
+      expect(at(layout, 0, 0, [0, row, column])).toBeCloseTo(cut(((column + 0.5) / columns - box.x) / box.width), 5);
+      expect(at(layout, 1, 0, [0, row, column])).toBeCloseTo(cut(((row + 0.5) / rows - box.y) / box.height), 5);
     }
   });
 
   it('has the first and the last frame of those that a latent frame stands for', () => {
     const layout = layoutOf(sceneOf('left'), size, config);
-    const middle = [3, 4];
+    const middle = [rows / 2, columns / 2];
     const along = [0, 1, 2].flatMap((t) => [at(layout, 0, 0, [t, ...middle]), at(layout, 0, 1, [t, ...middle])]);
     expect(along[0]).toBe(along[1]); // a clip's first frame stands alone
     const later = along.slice(1);
@@ -79,8 +80,9 @@ describe('the layout of a scene', () => {
   it('turns with the actor', () => {
     const layout = layoutOf(sceneOf('spin'), { ...size, height: 128 }, config);
     const flat = layoutOf(sceneOf('still'), { ...size, height: 128 }, config);
-    expect(layout.subarray(0, 64)).toEqual(flat.subarray(0, 64)); // upright in the first frame
-    expect(layout.subarray(2 * 64, 3 * 64)).not.toEqual(flat.subarray(2 * 64, 3 * 64));
+    const plane = columns * columns;
+    expect(layout.subarray(0, plane)).toEqual(flat.subarray(0, plane)); // upright in the first frame
+    expect(layout.subarray(2 * plane, 3 * plane)).not.toEqual(flat.subarray(2 * plane, 3 * plane));
   });
 });
 
