@@ -11,7 +11,7 @@ import { collectFrames, type Frames, framesOf, framesToTensor, tensorToFrames } 
 import { readVideo } from '../io/read-video.ts';
 import { writeVideo } from '../io/write-video.ts';
 import { type DirectedRequest, type DirectingStudio, FPS } from './directions.ts';
-import { component } from './train.ts';
+import { component } from './component.ts';
 
 /** Renders a request into PNG files, of which `output` is the pattern. */
 export type RenderTo = (request: DirectedRequest, output: string) => Promise<void>;

@@ -23,7 +23,7 @@ import type { ClipScore } from './scores/score.ts';
 import { summarise } from './scores/summary.ts';
 import type { Summary } from './scores/summary.ts';
 import { writeSheet } from './sheet.ts';
-import { component } from './train.ts';
+import { component } from './component.ts';
 import { loadAtlas } from './world/atlas.ts';
 import { describe } from './world/captions.ts';
 import type { CaptionKind } from './world/captions.ts';

@@ -21,7 +21,7 @@ import { baseFeeds, lowRank } from './low-rank.ts';
 import { promptStates } from './prompt-states.ts';
 import { transformerStages } from './curriculum.ts';
 import { openRunFolder } from './run-folder.ts';
-import { component } from './train.ts';
+import { component } from './component.ts';
 import { transformerTask, type TransformerRecipe, type TransformerVariation } from './transformer.ts';
 import { loadAtlas } from './world/atlas.ts';
 import { randomOf } from './world/random.ts';

@@ -1,17 +1,16 @@
 // `tessera train vae|clip|dit|captioner|expander`: opens the run, builds the task, trains until done or stopped, exports into the model folder.
-import { join } from 'node:path';
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
 import { adamDefaults, views } from '../graph/adamw.ts';
 import type { AdamState } from '../graph/adamw.ts';
-import { openComponent } from '../io/model-folder.ts';
 import type { SafetensorsFile } from '../io/safetensors.ts';
-import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
+import { InvalidRequestError } from '../graph/errors.ts';
 import { autoencoderTask, decoderTask } from './autoencoder.ts';
 import type { CaptionerStage } from './captioner-recipe.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
 import { contrastiveTask, pictureTowerTask } from './contrastive.ts';
 import { exportAutoencoder, exportInto, exportTowers, exportTransformer, tensorsOf } from './export.ts';
+import { component } from './component.ts';
 import { captionGaps, layoutGap } from './gaps.ts';
 import { latentSource } from './latent-source.ts';
 import { loopDefaults, train } from './loop.ts';
@@ -27,6 +26,7 @@ import { sampleClips } from './sampling.ts';
 import { writeSheet } from './sheet.ts';
 import { prepareCaptioner } from './train-captioner.ts';
 import { prepareExpander } from './train-expander.ts';
+import { transformerStart } from './transformer-start.ts';
 import { transformerTask, worldOf } from './transformer.ts';
 import type { TransformerRecipe, TransformerSources } from './transformer.ts';
 import { loadAtlas } from './world/atlas.ts';
@@ -67,13 +67,6 @@ interface Prepared {
   readonly start?: readonly SafetensorsFile[];
 }
 
-/** A trained part's config and weights out of a model folder. */
-export async function component(model: string, name: string) {
-  const { config, weights: file } = await openComponent(join(model, name));
-  if (file === undefined) throw new ModelFileError(`${join(model, name)} has no weights. Train that part first.`);
-  return { config, file, weights: file.weights };
-}
-
 /** Muon costs the transformer, which learns from few tokens at a time, as much as the gradient itself. */
 const optimizers = {
   vae: 'muon',
@@ -92,7 +85,12 @@ const foldersOf = {
   expander: ['expander'],
 } as const satisfies Record<TrainedPart, readonly string[]>;
 
-async function startingWeights(from: string, part: TrainedPart): Promise<SafetensorsFile[]> {
+async function startingWeights(
+  from: string,
+  { part, model }: TrainRequest,
+  folder: RunFolder,
+): Promise<SafetensorsFile[]> {
+  if (part === 'dit') return [await transformerStart(from, model, folder)];
   const components = await Promise.all(foldersOf[part].map((name) => component(from, name)));
   return components.map(({ file }) => file);
 }
@@ -207,7 +205,7 @@ export async function trainPart(request: TrainRequest): Promise<{ readonly step:
   const { task, learningRate, exportTo, start: own = [] } = await prepare(request, folder);
   const random = randomOf(1);
   const from = request.from ?? (keepsLatents(request) || keepsWords(request) ? request.model : undefined);
-  const start = from === undefined ? own : await startingWeights(from, request.part);
+  const start = from === undefined ? own : await startingWeights(from, request, folder);
   const state = await folder.load(task.layout, () => random.next(), start);
   const options = {
     ...loopDefaults,

@@ -1,0 +1,80 @@
+// The weights that a fresh run of the transformer starts from, carried over (carry-over.ts) where they were learned on the latents of
+// another autoencoder than the model folder's.
+import { join } from 'node:path';
+import { Matrix } from 'ml-matrix';
+import { parseAutoencoderConfig } from '../compressor/config.ts';
+import { latentShape } from '../compressor/sizes.ts';
+import { parseTransformerConfig } from '../dit/config.ts';
+import type { TransformerConfig } from '../dit/config.ts';
+import { openSafetensors, writeSafetensors } from '../io/safetensors.ts';
+import type { SafetensorsFile } from '../io/safetensors.ts';
+import { carriedOver, fitTurn, tokensOf } from './carry-over.ts';
+import type { TokenGrid } from './carry-over.ts';
+import { component } from './component.ts';
+import { tensorsOf } from './export.ts';
+import { latentSource } from './latent-source.ts';
+import { transformerJson } from './recipes.ts';
+import type { RunFolder } from './run-folder.ts';
+import { loadAtlas } from './world/atlas.ts';
+import { fullWorld, sampleScene } from './world/scene.ts';
+import { STYLES } from './world/vocabulary.ts';
+
+const clips = 64;
+const size = { frames: 17, width: 128, height: 128 };
+
+/** @param from model folder with the weights @param model model folder that is trained, with its autoencoder */
+export async function transformerStart(from: string, model: string, folder: RunFolder): Promise<SafetensorsFile> {
+  const [learned, oldVae, newVae] = await Promise.all([
+    component(from, 'transformer'),
+    component(from, 'vae'),
+    component(model, 'vae'),
+  ]);
+  const [oldConfig, newConfig] = [parseTransformerConfig(learned.config), parseTransformerConfig(transformerJson)];
+  if (sameTokens(oldConfig, newConfig)) return learned.file;
+  const atlas = await loadAtlas(STYLES);
+  const sides = [
+    [oldVae, oldConfig],
+    [newVae, newConfig],
+  ] as const;
+  const [before, after] = sides.map(([vae, config]) => {
+    const autoencoder = parseAutoencoderConfig(vae.config);
+    const shape = latentShape(autoencoder, size).slice(1) as unknown as TokenGrid['shape'];
+    const [, rows, columns] = config.patchSize;
+    const grid: TokenGrid = { shape, patch: [rows, columns] };
+    return {
+      config,
+      latentChannels: autoencoder.zDim,
+      grid,
+      latents: latentSource(autoencoder, vae.weights, atlas, 0),
+    };
+  });
+  const tokens: { readonly old: Matrix; readonly new: Matrix }[] = [];
+  for (let seed = 8_000_000; seed < 8_000_000 + clips; seed++) {
+    const scenes = [sampleScene(seed, { ...fullWorld, holdOut: 'train' })];
+    const [[old], [now]] = [await before!.latents(scenes, size), await after!.latents(scenes, size)];
+    tokens.push({ old: tokensOf(old!, before!.grid), new: tokensOf(now!, after!.grid) });
+  }
+  const product = tokens.map((pair) => pair.old.transpose().mmul(pair.new)).reduce((total, part) => total.add(part));
+  const turn = fitTurn(product);
+  await folder.log({ carriedOver: fitOf(tokens, turn) });
+  const weights = carriedOver(await tensorsOf(learned.file), { from: before!, to: after!, turn });
+  const path = join(folder.path, 'start.safetensors');
+  await writeSafetensors(path, Object.entries(weights), { format: 'pt' });
+  return openSafetensors(path);
+}
+
+const sameTokens = (a: TransformerConfig, b: TransformerConfig): boolean =>
+  a.inChannels === b.inChannels && a.patchSize.every((extent, axis) => extent === b.patchSize[axis]);
+
+/** How much of the old latents' variance the turned new ones have, and how much larger the old ones are. */
+function fitOf(tokens: readonly { readonly old: Matrix; readonly new: Matrix }[], turn: Matrix) {
+  let [own, turned, both] = [0, 0, 0];
+  for (const pair of tokens) {
+    const guess = pair.new.mmul(turn.transpose());
+    own += Matrix.mul(pair.old, pair.old).sum();
+    turned += Matrix.mul(guess, guess).sum();
+    both += Matrix.mul(pair.old, guess).sum();
+  }
+  const scale = both / turned;
+  return { explained: Number((both ** 2 / (own * turned)).toFixed(3)), scale: Number(scale.toFixed(3)) };
+}
