@@ -79,6 +79,8 @@ export function evalCommand(): Command {
 }
 
 async function run(options: Options): Promise<void> {
+  if (options.only !== undefined && options.direct === undefined)
+    throw new InvalidRequestError(`only (=${options.only}) chooses among the ways to direct a clip. Give it with --direct <n>.`); // prettier-ignore
   const { folder } = await findModel(options.model, readSettings());
   if (options.captioner !== undefined) return scoreCaptioner(folder, options.captioner, options.json);
   if (options.direct !== undefined) {

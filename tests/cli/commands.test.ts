@@ -97,6 +97,10 @@ describe('tessera train and eval', { timeout: 180_000 }, () => {
     [['eval', '--model', 'nothing'], 'there is no model of that name'],
     [['eval', '--model', 'tiny', '--stage', 'vast'], 'stage (=vast) must be one of'],
     [['eval', '--model', 'tiny', '--prompts', 'some'], 'prompts (=some)'],
+    [
+      ['eval', '--model', 'tiny', '--only', 'path'],
+      'only (=path) chooses among the ways to direct a clip. Give it with --direct <n>.',
+    ],
   ])('answers %j with exit code 2', async (args, words) => {
     const { code, stderr } = await tessera(folder, args);
     expect(stderr).toContain(words);
