@@ -26,6 +26,7 @@ interface Options {
   readonly name: string;
   readonly model: string;
   readonly out?: string;
+  readonly overwrite?: boolean;
   readonly run?: string;
   readonly steps?: string;
   readonly rank?: string;
@@ -41,6 +42,7 @@ export function trainLoraCommand(): Command {
     .requiredOption('--name <text>', 'what prompts call it, as "my mascot"')
     .option('--model <text>', 'a model by name, or its folder', 'nano')
     .option('--out <file>', 'LoRA file to write (default <name>.safetensors)')
+    .option('--overwrite', 'replace a file that exists')
     .option(
       '--run <folder>',
       'folder of the run, which goes on where it was stopped (default .tessera/runs/lora-<name>)',
@@ -80,6 +82,7 @@ async function parse(options: Options): Promise<TrainLoraRequest> {
     name,
     model: folder,
     out: options.out ?? `${file}.safetensors`,
+    ...(options.overwrite === true && { overwrite: true }),
     run: options.run ?? join('.tessera', 'runs', `lora-${file}`),
     steps: whole('steps', options.steps, 100_000) ?? loraDefaults.steps,
     rank: whole('rank', options.rank, 128) ?? loraDefaults.rank,

@@ -1,5 +1,6 @@
 // `tessera train lora`: teaches nano's transformer a new thing from a few pictures, as a LoRA file. The world shows the pictures as
 // sprites, in all places and motions; every other clip of a batch is one of the world's own, so that what was known stays.
+import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
@@ -9,7 +10,8 @@ import { parseTransformerConfig } from '../dit/config.ts';
 import { adamDefaults, type AdamState, views } from '../graph/adamw.ts';
 import { localEngine } from '../graph/engine.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
-import { writeJsonFile } from '../io/json.ts';
+import { refuseExisting } from '../io/atomic.ts';
+import { isRecord, readJsonFile, writeJsonFile } from '../io/json.ts';
 import { writeSafetensors } from '../io/safetensors.ts';
 import { openTowerSpace } from '../understanding/tower-space.ts';
 import { type Concept, readConcept, sayingName } from './concept.ts';
@@ -37,6 +39,8 @@ export interface TrainLoraRequest {
   readonly run: string;
   /** The LoRA file to write. */
   readonly out: string;
+  /** Replace a file that exists; the one that this run wrote before is always replaced. */
+  readonly overwrite?: boolean;
   readonly steps: number;
   readonly rank: number;
   readonly learningRate: number;
@@ -74,6 +78,7 @@ const WARMUP = 10;
 /** Learns the thing, going on where the run was stopped, and writes the file. @throws InvalidRequestError, ModelFileError */
 export async function trainLora(request: TrainLoraRequest): Promise<TrainedLora> {
   const { model, rank, steps, learningRate, threads, signal, onProgress } = request;
+  await checkOut(request);
   const concept = await openConcept(request, await loadAtlas(recipe.world.styles, recipe.world.nouns));
   const folder = await openRunFolder(request.run);
   await checkRun(request, concept);
@@ -102,7 +107,7 @@ export async function trainLora(request: TrainLoraRequest): Promise<TrainedLora>
     ...(threads !== undefined && { threads }),
   } as const;
   await train(task, folder, options, { state, ...(signal && { signal }), ...(onProgress && { onProgress }) });
-  await writeLora(request.out, state, concept);
+  await writeLora(request, state, concept);
   return { step: state.step, finished: state.step >= steps, means: concept.means, cuts: concept.cuts };
 }
 
@@ -144,10 +149,24 @@ async function checkRun({ run, rank }: TrainLoraRequest, { sha256 }: Concept): P
   );
 }
 
+/** Where a run notes the checksum of the file that it wrote, which it may write anew when it goes on. */
+const writtenFile = (run: string): string => join(run, 'written.json');
+
+/** @throws InvalidRequestError when a file stands where the LoRA goes that this run did not write */
+async function checkOut({ run, out, overwrite = false }: TrainLoraRequest): Promise<void> {
+  const written = await readJsonFile(writtenFile(run)).catch(() => undefined);
+  const isOwn = isRecord(written) && written['sha256'] === (await sha256Of(out).catch(() => ''));
+  await refuseExisting(out, { overwrite: overwrite || isOwn });
+}
+
+const sha256Of = async (path: string): Promise<string> =>
+  createHash('sha256').update(await readFile(path)).digest('hex'); // prettier-ignore
+
 /** As PEFT and diffusers write adapters; alpha is the rank, and so left out. */
-async function writeLora(path: string, state: AdamState, { name, means }: Concept): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+async function writeLora({ run, out }: TrainLoraRequest, state: AdamState, { name, means }: Concept): Promise<void> {
+  await mkdir(dirname(out), { recursive: true });
   const tensors = Object.entries(views(state.layout, state.ema, 'transformer.'));
   const metadata = { format: 'pt', [NEW_WORDS_KEY]: JSON.stringify([{ name, means }]) };
-  await writeSafetensors(path, tensors, metadata, { floats: 'float16' });
+  await writeSafetensors(out, tensors, metadata, { floats: 'float16' });
+  await writeJsonFile(writtenFile(run), { sha256: await sha256Of(out) }, { overwrite: true });
 }

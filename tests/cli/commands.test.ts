@@ -101,6 +101,10 @@ describe('tessera train and eval', { timeout: 180_000 }, () => {
       ['eval', '--model', 'tiny', '--only', 'path'],
       'only (=path) chooses among the ways to direct a clip. Give it with --direct <n>.',
     ],
+    [
+      ['train', 'lora', '--images', 'x', '--name', 'my x', '--model', 'tiny', '--out', weights],
+      'safetensors exists already. Choose another name or ask to overwrite it.',
+    ],
   ])('answers %j with exit code 2', async (args, words) => {
     const { code, stderr } = await tessera(folder, args);
     expect(stderr).toContain(words);
