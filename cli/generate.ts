@@ -16,6 +16,7 @@ Examples:
   $ tessera generate "a red car drives left in a city" --seed 7 --clips 4 -o car.webm
   $ tessera generate "a cat spins on a meadow" --steps 40 --guidance 6 -o cat-%04d.png
   $ tessera generate "a cat walks to the left" --image cat.png -o walk.mp4
+  $ tessera generate "jumps on a beach" --like penguin.png -o like.mp4
   $ tessera generate "a cat walks on" --extend cat.mp4 -o longer.mp4
   $ tessera generate "a cat jumps" --between one.mp4 two.mp4 -o joined.mp4
   $ tessera generate "a 3D cat at night" --restyle cat.mp4 --strength 0.6 --box 0.5,0,0.5,1 -o night.mp4

@@ -21,6 +21,9 @@ export function textContext(p: Parameters, config: TransformerConfig, text: Node
   return dense(p.at('linear_2'), hidden, width(config));
 }
 
+/** The value of a mask that multiplies a token's weight in attention by a share of 0 to 1, before they are made to sum to 1. */
+export const maskOfShare = (share: number): number => (share === 0 ? 0 : 1 + Math.log(share) / MASKED);
+
 /** mask [B,L], 1 for a word and 0 for padding -> [B,1,1,L], added to attention scores. */
 export function textBias(mask: Node): Node {
   const [batch, length] = mask.shape as [number, number];

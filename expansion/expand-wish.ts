@@ -3,7 +3,7 @@
 import { problemsOf } from './check.ts';
 import type { CaptionStyle, Expander } from './expander.ts';
 import { type Fact, readFacts } from './facts.ts';
-import type { FactKind } from './lexicon.ts';
+import { type FactKind, withArticle } from './lexicon.ts';
 
 export interface Expansion {
   /** The caption, or the wish as it was. */
@@ -80,7 +80,6 @@ export function nearestNotices(wish: string, model: string): readonly string[] {
 }
 
 function shown(kind: FactKind, means: string): string {
-  const article = /^[aeio]/.test(means) ? 'an' : 'a';
-  if (kind === 'thing') return /^(cherries|grapes|fries|corn|broccoli|sun|moon|earth)$/.test(means) ? means : `${article} ${means}`; // prettier-ignore
+  if (kind === 'thing') return withArticle(means);
   return kind === 'place' ? `the place "${means}"` : `"${means}"`;
 }

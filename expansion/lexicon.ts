@@ -19,10 +19,16 @@ export interface Phrase {
 type Table = Readonly<Record<FactKind, Readonly<Record<string, string>>>>;
 const { plain, ...table }: { plain: string } & Table = lexicon;
 
+const WORD = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu;
+
 /** Lower-case words; hyphens and apostrophes inside words stay. */
 export function wordsOf(text: string): readonly string[] {
-  return text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu) ?? [];
+  return text.toLowerCase().match(WORD) ?? [];
 }
+
+/** Where each word begins and ends in the text. */
+export const wordSpans = (text: string): readonly (readonly [number, number])[] =>
+  [...text.matchAll(WORD)].map(({ 0: word, index }) => [index, index + word.length]);
 
 /** Words that carry no fact by themselves. */
 export const grammarWords: ReadonlySet<string> = new Set(plain.split(' '));
@@ -32,6 +38,12 @@ export const isGrammar = (word: string): boolean => grammarWords.has(word) || /^
 
 /** The meanings of a kind, in the lexicon's order. */
 export const meaningsOf = (kind: FactKind): readonly string[] => Object.keys(table[kind]);
+
+/** "a cat", "an apple", "cherries". */
+export function withArticle(thing: string): string {
+  if (/^(cherries|grapes|fries|corn|broccoli|sun|moon|earth)$/.test(thing)) return thing;
+  return `${/^[aeio]/i.test(thing) ? 'an' : 'a'} ${thing}`;
+}
 
 /** What is said for a meaning, itself first; without words for other things. */
 export function synonymsOf(kind: FactKind, meaning: string): readonly string[] {

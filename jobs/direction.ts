@@ -64,6 +64,8 @@ export const directionFields = {
 export interface AskedDirection extends z.output<z.ZodObject<typeof directionFields>> {
   readonly image?: string | undefined;
   readonly last?: string | undefined;
+  readonly like?: string | undefined;
+  readonly likeWeight?: number | undefined;
   readonly mask?: string | undefined;
   readonly control?: string | undefined;
 }
@@ -126,6 +128,7 @@ const needs: readonly (readonly [Names, Names])[] = [
   ['side', 'extend'],
   ['strength', 'restyle'],
   ['box', 'restyle'],
+  ['likeWeight', 'like'],
 ];
 
 function checkTogether(asked: AskedDirection): void {

@@ -17,9 +17,15 @@ export async function withPinnedPicture(request: ParsedRequest): Promise<ParsedR
   if (image === undefined) {
     if (
       fit !== undefined &&
-      ![request.control, request.last, request.reference, request.extend, request.between, request.restyle].some(
-        Boolean,
-      )
+      ![
+        request.control,
+        request.last,
+        request.like,
+        request.reference,
+        request.extend,
+        request.between,
+        request.restyle,
+      ].some(Boolean)
     )
       throw new InvalidRequestError('fit says how image fills the clip, and there is no image.');
     return pinned;

@@ -6,8 +6,8 @@ import { writeSidecar } from '../io/sidecar.ts';
 import { removeLeftovers } from '../io/temporary.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
 import { loadRequestedModel } from './adapted-model.ts';
-import { withExpansion } from './expand.ts';
 import { withPinnedVideos } from './given-videos.ts';
+import { withShownPrompt } from './like.ts';
 import { checkMemory } from './memory.ts';
 import type { Model } from './model.ts';
 import { type ClipOutput, planOutputs } from './outputs.ts';
@@ -85,7 +85,7 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Generat
   const model = await clock.time('load', () => loadRequestedModel(asked, settings));
   const pinned = await withPinnedVideos(asked, model, settings);
   resolveRequest(pinned, model); // refuses what cannot be rendered before anything is written
-  const { request, notices } = await clock.time('text', () => withExpansion(pinned, model, settings, signal));
+  const { request, notices } = await clock.time('text', () => withShownPrompt(pinned, model, settings, signal));
   report.notices(notices);
   if (request.expanded !== undefined) options.onExpanded?.(request.expanded);
   const renders = resolveRequest(request, model);

@@ -58,6 +58,8 @@ export interface Model {
   /** Text positions L that the transformer attends to. */
   readonly textLength: number;
   readonly masksPadding: boolean;
+  /** Whether its text tower has a picture tower beside it whose vectors lie in the same space, as those of a CLIP. */
+  readonly hasTowerPair: boolean;
   /** Whether it was taught with a clean first frame, by timesteps for each token, as Wan 2.2 TI2V. */
   readonly startsFromPicture: boolean;
   readonly defaults: ModelDefaults;
@@ -105,6 +107,7 @@ export async function loadModel(nameOrFolder = 'nano', settings: Settings = read
     scheduler: parseSchedulerConfig(schedule.config, join(schedule.folder, 'scheduler_config.json')),
     textLength,
     masksPadding,
+    hasTowerPair: isTowerPair(files),
     startsFromPicture: files.index['expand_timesteps'] === true,
     defaults,
   };
@@ -151,6 +154,16 @@ function imageEncoderOf(files: ModelFolder, transformer: ModelComponent): Pick<M
   const processor = files.components['image_processor'];
   const statistics = parsePixelStatistics(processor?.config ?? {}, processor?.folder);
   return { imageEncoder: { config, weights: weightsOf(tower), statistics } };
+}
+
+/** Both project into one space of equal width; a picture tower of Wan's has no projection. */
+function isTowerPair({ components: { text_encoder: text, image_encoder: picture } }: ModelFolder): boolean {
+  const widths = [text, picture].map((tower) => tower?.config['projection_dim']);
+  const projects = [
+    text?.weights?.tensors.has('text_projection.weight'),
+    picture?.weights?.tensors.has('visual_projection.weight'),
+  ];
+  return typeof widths[0] === 'number' && widths[0] === widths[1] && !projects.includes(false);
 }
 
 const isOriginalPictureModel = ({ config }: ModelComponent): boolean =>

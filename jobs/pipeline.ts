@@ -12,6 +12,7 @@ import { folderStateCache } from '../conditioning/state-cache.ts';
 import { inKnownWords } from '../conditioning/new-words.ts';
 import { openTextEncoder, type PromptEncoder, wordMask } from '../conditioning/text-states.ts';
 import type { Condition } from '../dit/denoiser.ts';
+import { mixedText } from '../dit/mixed-text.ts';
 import { withEmptyLayout } from '../dit/layout-channels.ts';
 import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { tokenGrid } from '../dit/patchify.ts';
@@ -22,6 +23,7 @@ import { parameterScope } from '../graph/parameters.ts';
 import { floats, sizeOf, tensor } from '../graph/tensor.ts';
 import type { FfmpegTools } from '../io/ffmpeg.ts';
 import { type Frames, framesToTensor, tensorToFrames } from '../io/frames.ts';
+import { isMixed, promptsOfLikeness, type PromptsOfLikeness } from './like.ts';
 import { decodesInTiles } from './memory.ts';
 import type { Model } from './model.ts';
 import { type Conditions, type OpenVelocity, Transformers } from './open-velocity.ts';
@@ -102,9 +104,10 @@ export class Pipeline {
     const prompt = inKnownWords(promptOf(render), newWords);
     const timed: { from: number; positive: Condition }[] = [];
     for (const part of timedPrompts(prompt)) {
-      timed.push({ from: part.from, positive: await this.#condition(part.prompt, render) });
+      const positive = await this.#condition(promptsOfLikeness(part.prompt, render, this.model), render);
+      timed.push({ from: part.from, positive });
     }
-    const negative = await this.#condition(inKnownWords(negativePrompt, newWords), render);
+    const negative = await this.#condition({ own: inKnownWords(negativePrompt, newWords) }, render);
     if (textEncoder.kind === 'umt5') await this.#text.release();
     const parts = timedPrompts(prompt).map((part) => part.prompt);
     const unknown = [...new Set(parts.flatMap((part) => this.#text.unknownWords(part)))];
@@ -117,13 +120,16 @@ export class Pipeline {
     return { positive: timed[0]!.positive, ...(timed.length > 1 && { timed }), negative, notices };
   }
 
-  async #condition(prompt: string, size: ClipSize): Promise<Condition> {
-    const text = await this.#text.encode(prompt, this.model.textLength);
-    const [, ...grid] = this.latentShape(size);
+  async #condition({ own, like }: PromptsOfLikeness, render: Render): Promise<Condition> {
+    const { textLength, masksPadding, transformer } = this.model;
+    const text = await this.#text.encode(own, textLength);
+    const other = like === undefined ? undefined : await this.#text.encode(like, textLength);
+    const [, ...grid] = this.latentShape(render);
     return {
-      text,
-      ...(this.model.masksPadding && { textMask: wordMask(text) }),
-      ...(takesPositions(this.model.transformer.config) && { channels: positionChannels(grid) }),
+      ...(isMixed(render)
+        ? mixedText([text, wordMask(text)], other && [other, wordMask(other)], render.likeWeight)
+        : { text, ...(masksPadding && { textMask: wordMask(text) }) }),
+      ...(takesPositions(transformer.config) && { channels: positionChannels(grid) }),
     };
   }
 

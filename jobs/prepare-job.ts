@@ -2,9 +2,9 @@
 // named by all that its clips follow from, so that what is asked for twice is one job.
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { withExpansion } from './expand.ts';
 import { withPinnedVideos } from './given-videos.ts';
 import type { CaptionJob, RenderJob } from './job-record.ts';
+import { withShownPrompt } from './like.ts';
 import { checkMemory } from './memory.ts';
 import { loadRequestedModel } from './adapted-model.ts';
 import type { Model } from './model.ts';
@@ -64,7 +64,7 @@ export function jobPreparer(
     checkMemory(model, wished[0]!);
     const { seed } = wished[0]!;
     const expanded = expands
-      ? (await withExpansion({ ...parsed, seed }, model, settings)).request
+      ? (await withShownPrompt({ ...parsed, seed }, model, settings)).request
       : { ...parsed, seed };
     const renders = resolveRequest(expanded, model);
     const placeless = jobId(wished, model);

@@ -11,6 +11,7 @@ import type { ParsedRequest } from './request.ts';
 /** Fields that name one file, and the field that holds its checksum. */
 const single = {
   last: 'lastSha256',
+  like: 'likeSha256',
   control: 'controlSha256',
   mask: 'maskSha256',
   extend: 'extendSha256',

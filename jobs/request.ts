@@ -69,6 +69,17 @@ export const generateSchema = z.strictObject({
     .describe('how a picture or video of another shape fills the clip: cover (default), contain or stretch'),
   last: file('picture that the clip ends with'),
   lastSha256: sum,
+  like: file('picture whose subject and place the clip takes on, beside those that the prompt names'),
+  likeSha256: sum,
+  likeWeight: between(0, 1)
+    .optional()
+    .describe(
+      'how much the picture of like says against the prompt, 0 (default: only what the prompt leaves open) to 1',
+    ),
+  likeness: text(200)
+    .regex(/^[\p{L}\p{N} -]+(, [\p{L} ]+)?$/u, { error: 'must be a thing, or a thing and a place: "cat, snow"' })
+    .optional()
+    .describe('what was read from the picture of like; it is not looked at again'),
   control: file('video or picture that a VACE model follows: depth, edges, poses, or what is to be repainted'),
   controlSha256: sum,
   mask: file('white where control, or a restyled video, is made anew, black where it stays; a video or a picture'),
@@ -165,6 +176,7 @@ export function parseRequest(input: unknown): ParsedRequest {
 export const pinFields = [
   'imageSha256',
   'lastSha256',
+  'likeSha256',
   'controlSha256',
   'maskSha256',
   'referenceSha256',
@@ -173,6 +185,16 @@ export const pinFields = [
   'restyleSha256',
 ] as const;
 /** Fields that follow from others when a request is accepted. */
-export const settledFields = [...pinFields, 'expanded'] as const;
+export const settledFields = [...pinFields, 'expanded', 'likeness'] as const;
 /** Fields that name files of this machine. */
-export const fileFields = ['image', 'last', 'control', 'mask', 'reference', 'extend', 'between', 'restyle'] as const;
+export const fileFields = [
+  'image',
+  'last',
+  'like',
+  'control',
+  'mask',
+  'reference',
+  'extend',
+  'between',
+  'restyle',
+] as const;

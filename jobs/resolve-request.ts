@@ -28,6 +28,11 @@ export interface Render extends Direction {
   /** Pictures and videos that the clip follows, each with its checksum; see request.ts. */
   readonly last?: string;
   readonly lastSha256?: string;
+  /** A picture that says more beside the prompt, how much, and what was read from it; see like.ts. */
+  readonly like?: string;
+  readonly likeSha256?: string;
+  readonly likeWeight?: number;
+  readonly likeness?: string;
   readonly control?: string;
   readonly controlSha256?: string;
   readonly mask?: string;
@@ -80,6 +85,7 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
     ...(request.expand !== undefined && { expand: request.expand }),
     ...(request.expanded !== undefined && { expanded: request.expanded }),
     ...visualsOf(request),
+    ...likenessOf(request),
     ...direction,
     negativePrompt: request.negativePrompt ?? defaults.negativePrompt,
     model: model.name,
@@ -158,6 +164,13 @@ export function latentsKey(render: Render, model: Model, device = 'cpu'): string
 /** 0 unless asked for: the same command gives the same clip, and goes on where it was stopped. */
 function seedOf(seed: ParsedRequest['seed']): number {
   return seed === 'random' ? randomInt(2 ** 32) : (seed ?? 0);
+}
+
+/** From 0.2 on, prompts lose things that they name; what they leave open is the picture's at any weight: docs/directing.md. */
+const LIKE_WEIGHT = 0;
+
+function likenessOf({ like, likeWeight = LIKE_WEIGHT, likeness }: ParsedRequest): Partial<Render> {
+  return like === undefined ? {} : { likeWeight, ...(likeness !== undefined && { likeness }) };
 }
 
 /** Pictures and videos that were asked for, with their checksums. */

@@ -120,7 +120,9 @@ export class VideoShelf {
 
   async #removeUnusedPictures(): Promise<void> {
     const folder = join(this.folder, PICTURES);
-    const used = new Set((await this.#all()).flatMap(({ request: { image, last, mask } }) => [image, last, mask]));
+    const used = new Set(
+      (await this.#all()).flatMap(({ request: { image, last, mask, like } }) => [image, last, mask, like]),
+    );
     for (const name of await readdir(folder).catch(() => [])) {
       const path = join(folder, name);
       const { mtimeMs = 0 } = (await stat(path).catch(() => undefined)) ?? {};

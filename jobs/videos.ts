@@ -26,10 +26,11 @@ export interface VideoRequest extends Omit<
   | (typeof settledFields)[number]
 > {
   readonly seconds?: string | undefined;
-  /** What the clip starts from, what it ends on, and where a video is made anew. `extend` and the like are ids of videos. */
+  /** What the clip starts from, what it ends on, where a video is made anew, and what it is to be like. `extend` and the like are ids of videos. */
   readonly picture?: Uint8Array;
   readonly lastPicture?: Uint8Array;
   readonly maskPicture?: Uint8Array;
+  readonly likePicture?: Uint8Array;
 }
 
 export interface Video {
@@ -156,7 +157,7 @@ export class Videos {
   }
 
   async #prepare(
-    { seconds, picture, lastPicture, maskPicture, ...wish }: VideoRequest,
+    { seconds, picture, lastPicture, maskPicture, likePicture, ...wish }: VideoRequest,
     expands = true,
   ): Promise<PreparedJob> {
     await this.#checkModel(wish.model);
@@ -169,6 +170,7 @@ export class Videos {
       image: await put(picture),
       last: await put(lastPicture),
       mask: await put(maskPicture),
+      like: await put(likePicture),
       extend: extend && (await this.#finished('extend', extend)),
       restyle: restyle && (await this.#finished('restyle', restyle)),
       between: between && (await Promise.all(between.map((id) => this.#finished('between', id)))),

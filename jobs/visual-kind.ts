@@ -48,7 +48,17 @@ export function checkVisuals(model: Model, request: ParsedRequest): void {
       `mask (=${request.mask}) says what of control or restyle is made anew, and there is no control, and no restyle.`,
     );
   if (kind === 'channels' || kind === 'control') refuseDirection(model, request);
+  if (request.like !== undefined) checkLike(model, request.like);
   if (request.path !== undefined) checkPath(model, request, request.path);
+}
+
+/** The picture is read by the model's own towers, and weighed by its mask of words. */
+function checkLike({ name, hasTowerPair, masksPadding }: Model, like: string): void {
+  if (hasTowerPair && masksPadding) return;
+  const why = hasTowerPair
+    ? 'attends to all of its text alike (mask_text_padding in tessera.json)'
+    : 'has no picture tower in the space of its text tower (an image_encoder/ beside a CLIP text_encoder/, both with projections)';
+  throw new InvalidRequestError(`like (=${like}) cannot be given to ${name}, which ${why}. Use nano.`);
 }
 
 /** One actor is led, through a model that makes layouts. */

@@ -86,10 +86,11 @@ export function parseVideoRequest(body: unknown): VideoRequest {
 
 interface Body {
   readonly fields: unknown;
-  /** The files `input_reference`, `last_reference` and `mask_reference` of a form. */
+  /** The files `input_reference`, `last_reference`, `mask_reference` and `like_reference` of a form. */
   readonly picture?: Uint8Array;
   readonly lastPicture?: Uint8Array;
   readonly maskPicture?: Uint8Array;
+  readonly likePicture?: Uint8Array;
 }
 
 /** Files of a form, and what they are. */
@@ -97,6 +98,7 @@ const pictureFields = {
   input_reference: 'picture',
   last_reference: 'lastPicture',
   mask_reference: 'maskPicture',
+  like_reference: 'likePicture',
 } as const;
 
 async function readBody(request: Request): Promise<Body> {
@@ -152,7 +154,8 @@ function fieldProblems(issue: z.core.$ZodIssue): readonly FieldProblem[] {
 function unknownField(name: string): string {
   if (name in pictureFields) return 'must be one file of a multipart form; paths and addresses are not opened';
   if (name === 'image') return 'is the file input_reference of a multipart form here';
-  if (name === 'last' || name === 'mask') return `is the file ${name}_reference of a multipart form here`;
+  if (name === 'last' || name === 'mask' || name === 'like')
+    return `is the file ${name}_reference of a multipart form here`;
   if (name === 'output' || name === 'overwrite') return 'is the choice of the server; fetch the clip from …/content';
   if (name === 'clips') return 'cannot be sent: a video is one clip. Send a request for each, with clip 0, 1, 2…';
   return `is no field that is known. Known are ${Object.keys(videoFields.shape).join(', ')}`;

@@ -58,8 +58,14 @@ function operation(operationId: string, summary: string, responses: Json, more: 
 export function openApiDocument(): Json {
   const body = { schema: ref('CreateVideo') };
   const picture = { type: 'string', format: 'binary', description: 'a picture that the clip starts from' };
+  const likePicture = { ...picture, description: 'a picture whose subject and place the clip takes on' };
   const form = {
-    schema: { allOf: [ref('CreateVideo'), { type: 'object', properties: { input_reference: picture } }] },
+    schema: {
+      allOf: [
+        ref('CreateVideo'),
+        { type: 'object', properties: { input_reference: picture, like_reference: likePicture } },
+      ],
+    },
   };
   const create = {
     parameters: [{ name: 'Idempotency-Key', in: 'header', schema: { type: 'string', maxLength: 255 } }],

@@ -4,8 +4,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { decode, encode } from '../../compressor/autoencoder.ts';
 import { parseAutoencoderConfig } from '../../compressor/config.ts';
-import { clipTextStates } from '../../conditioning/clip-text.ts';
-import { clipVisionStates, parseClipVisionConfig } from '../../conditioning/clip-vision.ts';
+import { clipTextEmbeds, clipTextStates } from '../../conditioning/clip-text.ts';
+import { clipImageEmbeds, clipVisionStates, parseClipVisionConfig } from '../../conditioning/clip-vision.ts';
 import { parseTextEncoderConfig } from '../../conditioning/text-states.ts';
 import { umt5States } from '../../conditioning/umt5.ts';
 import { wordLevelTokenizer } from '../../conditioning/word-level.ts';
@@ -113,20 +113,31 @@ export interface TinyOptions {
   readonly masksPadding?: boolean;
   /** Takes a first frame, by timesteps for each token frame. */
   readonly startsFromPicture?: boolean;
+  /** A picture tower in the space of its text tower, as nano has. */
+  readonly towers?: boolean;
   /** Of the family wan2.1. */
   readonly variant?: keyof typeof variants;
 }
 
 /** Writes the model into a folder, which is made. */
 export async function writeTinyModel(folder: string, options: TinyOptions = {}): Promise<string> {
-  const { family = 'nano', seed = 1, boundary, masksPadding = false, startsFromPicture = false, variant } = options;
+  const {
+    family = 'nano',
+    seed = 1,
+    boundary,
+    masksPadding = false,
+    startsFromPicture = false,
+    towers = false,
+    variant,
+  } = options;
   const plain = family === 'nano' ? nano : wan21;
   const configs = {
     ...plain,
     image_encoder: tower,
+    text_encoder: { ...plain.text_encoder, ...(towers && { projection_dim: tower.projection_dim }) },
     transformer: { ...plain.transformer, ...(variant && variants[variant]) },
   };
-  const looks = variant === 'i2v' || variant === 'flf2v';
+  const looks = towers || variant === 'i2v' || variant === 'flf2v';
   const networks = [
     ...['vae', 'transformer', 'text_encoder'],
     ...(boundary === undefined ? [] : ['transformer_2']),
@@ -137,7 +148,7 @@ export async function writeTinyModel(folder: string, options: TinyOptions = {}):
     ...(looks && { image_encoder: ['transformers', 'CLIPVisionModel'] }),
     ...(startsFromPicture && { expand_timesteps: true }),
   });
-  const usage = { max_sequence_length: looks ? 512 : textLength, mask_text_padding: masksPadding };
+  const usage = { max_sequence_length: variant && looks ? 512 : textLength, mask_text_padding: masksPadding };
   await writeJson(join(folder, 'tessera.json'), { ...card, ...usage });
   await writeJson(join(folder, 'scheduler', 'scheduler_config.json'), scheduler);
   await writeJson(join(folder, 'tokenizer', 'tokenizer.json'), tokenizer.tokenizer);
@@ -173,6 +184,7 @@ type Configs = typeof nano & { readonly image_encoder: typeof tower };
 function parametersOf(configs: Configs, network: keyof Configs): readonly ParameterSpec[] {
   const scope = parameterScope();
   const p = scope.parameters;
+  const isPair = 'projection_dim' in configs.text_encoder;
   if (network === 'vae') {
     const config = parseAutoencoderConfig(configs.vae);
     decode(p, config, encode(p, config, input('video', [1, 3, 5, 32, 32])).mean);
@@ -180,12 +192,19 @@ function parametersOf(configs: Configs, network: keyof Configs): readonly Parame
     transformerGraph(parseTransformerConfig(configs.transformer), 2)(p);
   } else if (network === 'image_encoder') {
     const config = parseClipVisionConfig(configs.image_encoder);
-    clipVisionStates(p, config, input('pixels', [1, 3, config.imageSize, config.imageSize]));
+    const { lastHiddenState } = clipVisionStates(
+      p,
+      config,
+      input('pixels', [1, 3, config.imageSize, config.imageSize]),
+    );
+    if (isPair) clipImageEmbeds(p, config, lastHiddenState);
   } else {
     const encoder = parseTextEncoderConfig(configs.text_encoder);
     const ids = input('ids', [1, textLength], 'int32');
-    if (encoder.kind === 'clip') clipTextStates(p, encoder.config, ids);
-    else umt5States(p, encoder.config, ids);
+    if (encoder.kind === 'clip') {
+      const { lastHiddenState } = clipTextStates(p, encoder.config, ids);
+      if (isPair) clipTextEmbeds(p, encoder.config, lastHiddenState, input('pooled', [1, textLength]));
+    } else umt5States(p, encoder.config, ids);
   }
   return scope.specs();
 }

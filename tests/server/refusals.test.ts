@@ -1,4 +1,5 @@
 // What a server does with requests that it cannot carry out: each is answered with what to mend, none breaks it.
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -38,11 +39,24 @@ describe('a server that is asked wrongly', { timeout: 10 * MINUTES }, () => {
     ['a prompt that is expanded already', { prompt: 'a cat', expanded: 'a dog' }, ['expanded']],
     ['a place for the clip', { prompt: 'a cat', output: '/tmp/x.mp4', overwrite: true }, ['output', 'overwrite']],
     ['a picture to begin with', { prompt: 'a cat', input_reference: 'x' }, ['input_reference']],
+    ['a picture to be like', { prompt: 'a cat', like: '/tmp/x.png' }, ['like']],
+    ['more than all of a picture', { prompt: 'a cat', likeWeight: 2 }, ['likeWeight']],
+    ['what was read from a picture', { prompt: 'a cat', likeness: 'dog, snow' }, ['likeness']],
     ['more than one clip', { prompt: 'a cat', clips: 2 }, ['clips']],
   ])('names the fields for %s', async (_, body, fields) => {
     const answer = await open.post(body);
     expect(answer.status).toBe(422);
     expect(await badFields(answer)).toEqual(expect.arrayContaining([...fields]));
+  });
+
+  it('refuses a picture to be like where the model has no towers for it', async () => {
+    const form = new FormData();
+    form.append('prompt', 'a cat');
+    form.append('model', 'tiny');
+    form.append('likeWeight', '0.5');
+    form.append('like_reference', new File([await readFile('docs/penguin.webp')], 'penguin.webp'));
+    const answer = await open.ask('/v1/videos', { method: 'POST', body: form });
+    expect([answer.status, await badFields(answer)]).toEqual([422, ['like']]);
   });
 
   it('is understood by the official client', async () => {
