@@ -16,14 +16,19 @@ export interface ReadableWords {
   readonly things: readonly string[];
   /** Each with its words in a sentence: "on a snowy field". */
   readonly places: ReadonlyMap<string, string>;
+  /** Words for plain backgrounds, each of another colour. */
+  readonly backgrounds: readonly string[];
 }
 
 /** @param isKnown whether a text tower was taught all words of a text */
 export function readableWords(isKnown: (text: string) => boolean): ReadableWords {
-  const said = meaningsOf('place').map((place) => [place, synonymsOf('place', place).find((words) => words.includes(' ') && isKnown(words))] as const); // prettier-ignore
+  const wordsFor = (place: string): readonly string[] =>
+    synonymsOf('place', place).filter((words) => words.includes(' ') && isKnown(words));
+  const places = meaningsOf('place').filter((place) => place !== 'plain' && wordsFor(place).length > 0);
   return {
     things: meaningsOf('thing').filter(isKnown),
-    places: new Map(said.flatMap(([place, words]) => (words === undefined ? [] : [[place, words] as const]))),
+    places: new Map(places.map((place) => [place, wordsFor(place)[0]!])),
+    backgrounds: wordsFor('plain').filter((words) => /^on an? [a-z]+ background$/.test(words)),
   };
 }
 
@@ -39,17 +44,19 @@ export async function readPicture(picture: Frames, space: JointSpace, words: Rea
     space.ofMoment({ samples: [{ seconds: 0, shot: 0, picture: view }] });
   const seen = await look(picture);
   const captionOf = (thing: string, where: string): string => `${withArticle(thing)} stands still ${where}.`;
+  const wheres = [...words.places, ...words.backgrounds.map((said) => [undefined, said] as const)];
   const known = ANY_THING.filter((thing) => words.things.includes(thing));
-  const [place, where] = await nearest([...words.places], async ([, said]) => {
+  const [place, where] = await nearest(wheres, async ([, said]) => {
     const captions = (known.length > 0 ? known : words.things).map((thing) => captionOf(thing, said));
     return sumOf(captions, async (caption) => cosine(seen, await space.ofText(caption)));
   });
-  const views = place === 'plain' ? await Promise.all(SIZES.map((part) => inMiddle(picture, part).then(look))) : [seen];
+  const views =
+    place === undefined ? await Promise.all(SIZES.map((part) => inMiddle(picture, part).then(look))) : [seen];
   const thing = await nearest(words.things, async (one) => {
     const said = await space.ofText(captionOf(one, where));
     return views.reduce((sum, view) => sum + cosine(view, said), 0);
   });
-  return { thing, ...(place !== 'plain' && { place }) };
+  return { thing, ...(place !== undefined && { place }) };
 }
 
 /** The picture smaller, on the colour of its corner. */

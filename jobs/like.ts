@@ -98,7 +98,7 @@ interface Reading {
 async function read({ like = '', likeSha256, fit }: ParsedRequest, model: Liking, reading: Reading): Promise<string> {
   const { words, settings } = reading;
   const space = await findSpace(model.folder, settings);
-  const key = JSON.stringify(['likeness 1', likeSha256, fit, space.name, [...words.places], words.things]);
+  const key = JSON.stringify(['likeness 1', likeSha256, fit, space.name, { ...words, places: [...words.places] }]);
   const folder = join(settings.cacheFolder, 'likenesses');
   const cache = join(folder, createHash('sha256').update(key).digest('hex'));
   const known = await readFile(cache, 'utf8').catch(() => undefined);

@@ -35,9 +35,10 @@ describe('a prompt like a picture', () => {
 
 describe('the words for pictures', () => {
   it('are those that the text tower knows', () => {
-    const known = new Set('cat dog ice cream on a snowy field the beach'.split(' '));
-    const { things, places } = readableWords((text) => text.split(' ').every((word) => known.has(word)));
+    const known = new Set('cat dog ice cream on a snowy field the beach red background'.split(' '));
+    const { things, places, backgrounds } = readableWords((text) => text.split(' ').every((word) => known.has(word)));
     expect(things).toEqual(['dog', 'cat', 'ice cream']);
+    expect(backgrounds).toEqual(['on a red background']);
     expect([...places]).toEqual([
       ['beach', 'on a beach'],
       ['snow', 'on a snowy field'],
