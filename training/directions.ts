@@ -7,9 +7,10 @@ import type { References } from './scores/references.ts';
 import { type ClipScore, factsOf, scoreClip } from './scores/score.ts';
 import type { Atlas } from './world/atlas.ts';
 import { caption } from './world/captions.ts';
+import { DIRECTIONS, MOTION_VERBS } from './world/phrases.ts';
 import { renderScene } from './world/render.ts';
 import { type Scene, sampleScene, sceneTrack } from './world/scene.ts';
-import type { Motion } from './world/vocabulary.ts';
+import type { Motion, Place } from './world/vocabulary.ts';
 import { transformerStages } from './curriculum.ts';
 import { TRAVELS } from './transformer.ts';
 
@@ -19,6 +20,8 @@ export interface DirectedRequest {
   readonly seed: number;
   readonly image?: string;
   readonly last?: string;
+  readonly like?: string;
+  readonly likeWeight?: number;
   readonly extend?: string;
   readonly side?: 'end' | 'start';
   readonly between?: readonly [string, string];
@@ -54,8 +57,11 @@ export const { world } = transformerStages.moves;
 export const FPS = 8;
 const size = { frames: 17, width: 128, height: 128 };
 const onPaths = { ...world, motions: TRAVELS, paths: 1, sizeRange: [0.42, 0.46] } as const;
-const sceneOf = (i: number, motions: readonly Motion[] = world.motions): Scene =>
-  sampleScene(9_000_000 + i, { ...world, motions, sizeRange: [0.43, 0.45], holdOut: 'heldout' });
+const sceneOf = (
+  i: number,
+  motions: readonly Motion[] = world.motions,
+  places: readonly Place[] = world.places,
+): Scene => sampleScene(9_000_000 + i, { ...world, motions, places, sizeRange: [0.43, 0.45], holdOut: 'heldout' });
 const plain = (scene: Scene): string => caption(scene, 3, 'plain');
 const filmOf = (ground: Ground, scene: Scene): Frames =>
   framesOf(renderScene(scene, ground.atlas, size), size.frames, size.height, size.width);
@@ -93,6 +99,16 @@ function seam(clip: Frames, seams: readonly number[]): Verdict {
   return { 'seam / largest own change': ratio, 'seam within own change': ratio <= 1 };
 }
 
+/** A plain background is no place that a picture could say. */
+const outside = world.places.filter((place) => place !== 'plain');
+
+/** What an actor does, in the words of captions. */
+function motionWords(motion: Motion): string {
+  if (motion === 'left' || motion === 'right') return `moves ${DIRECTIONS[motion][1]}`;
+  const { third, rest } = MOTION_VERBS[motion][0];
+  return `${third} ${rest}`.trim();
+}
+
 const MOVING = world.motions.filter((motion) => motion !== 'still');
 /** What a lone actor can do in its place, again and again. */
 const IN_PLACE: readonly Motion[] = ['bounce', 'spin', 'grow', 'shrink', 'sway', 'jump'];
@@ -119,6 +135,24 @@ export const directions = {
       seed: i,
     });
     return { ...(await kept(ground, last(clip), given)), ...shows(ground, clip, scene, ['noun', 'motion', 'place']) };
+  },
+  'a picture to be like': async (ground, i) => {
+    const [scene, other] = [sceneOf(i, world.motions, outside), sceneOf(i + 500, world.motions, outside)];
+    const like = await ground.studio.savePicture(first(filmOf(ground, scene)));
+    const { motion, noun } = other.actors[0]!;
+    const says = motionWords(motion);
+    const render = async (prompt: string, likeWeight = 0): Promise<Frames> => ground.studio.render({ prompt, like, likeWeight, seed: i }); // prettier-ignore
+    const wanted = { ...scene, actors: [{ ...scene.actors[0]!, motion }] };
+    const open = shows(ground, await render(`It ${says}.`), wanted, ['noun', 'motion', 'place']);
+    const kept = shows(ground, await render(`The ${noun} ${says}.`), { ...other, place: scene.place, colour: scene.colour }, ['noun', 'place']); // prettier-ignore
+    const over = shows(ground, await render(plain(other), 0.8), wanted, ['noun', 'place']);
+    return {
+      ...open,
+      'noun of the prompt': kept['noun']!,
+      'place beside it': kept['place']!,
+      'noun at weight 0.8': over['noun']!,
+      'place at weight 0.8': over['place']!,
+    };
   },
   'extended at its end': async (ground, i) => {
     const scene = sceneOf(i, MOVING);

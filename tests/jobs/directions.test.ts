@@ -27,6 +27,12 @@ describe('nano, directed by', { timeout: 240_000 }, () => {
     expect(scores).toMatchObject({ noun: 100, place: 100 });
   });
 
+  it('a picture to be like, shows its thing in its place, as far as the prompt says no other', async () => {
+    const scores = await measure('a picture to be like');
+    expect(scores).toMatchObject({ place: 100, 'place beside it': 100, 'noun of the prompt': 100 });
+    expect(scores['noun']).toBeGreaterThan(0);
+  });
+
   it.each(['extended at its end', 'led up to'] as const)('a video that is %s, keeps it', async (name) => {
     const scores = await measure(name);
     expect(scores['given frames, dB']).toBeGreaterThan(scores["the autoencoder's own, dB"]!);
