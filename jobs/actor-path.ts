@@ -24,6 +24,9 @@ const MOST_POINTS = 64;
 
 /** What is wrong with it stands in `problem`. */
 function parse(text: string): ActorPath | { readonly problem: string } {
+  const names = [...text.matchAll(/([^:;>|\d.]+):/g)].flatMap(([, one]) => one!.split(/[,&]|\band\b/));
+  if (names.length > 1)
+    return { problem: `leads ${names.map((one) => `"${one.trim()}"`).join(' and ')}; only one actor can be led` };
   const [, name, way] = /^(?:([^:>]*):)?([\s\S]*)$/.exec(text)!;
   const parts = way!.split('>');
   if (parts.length > MOST_POINTS) return { problem: `has ${parts.length} points; ${MOST_POINTS} are the most` };
