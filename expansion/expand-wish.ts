@@ -2,7 +2,7 @@
 // in plainer words, and if that helps nothing, the wish stays as it is. Nothing fails here but what the expander itself cannot do.
 import { problemsOf } from './check.ts';
 import type { CaptionStyle, Expander } from './expander.ts';
-import { type Fact, readFacts } from './facts.ts';
+import { type Fact, meant, readFacts } from './facts.ts';
 import { type FactKind, withArticle } from './lexicon.ts';
 
 export interface Expansion {
@@ -78,6 +78,25 @@ export function nearestNotices(wish: string, model: string): readonly string[] {
     ...new Set(near.map(({ said, kind, means }) => `${model} knows no "${said}"; showing ${shown(kind, means)}.`)),
   ];
 }
+
+/** Of a wish for several of a kind, or for more than two things: nano's world has neither. */
+export function countNotices(wish: string, model: string): readonly string[] {
+  const { facts, words } = readFacts(wish);
+  const things = facts.filter(({ kind }) => kind === 'thing');
+  const counts = facts.filter(({ kind, means }) => kind === 'count' && means !== '1');
+  const counted = things.flatMap((thing) => {
+    const count = counts.find(({ end }) => things.find(({ at }) => at >= end) === thing && thing.at - end <= ADJECTIVES); // prettier-ignore
+    const said = words.slice(count?.at ?? thing.at, thing.end).join(' ');
+    return count !== undefined || thing.isPlural ? [`"${said}"`] : [];
+  });
+  const kinds = meant(facts, 'thing');
+  const asked = counted.length > 0 ? [...new Set(counted)] : kinds.length > 2 ? kinds : [];
+  if (asked.length === 0) return [];
+  return [`${model} shows one thing, at most two of different kinds, and does not count: ${asked.join(', ')} will be fewer.`]; // prettier-ignore
+}
+
+/** At most so many words between a number and what is counted. */
+const ADJECTIVES = 2;
 
 function shown(kind: FactKind, means: string): string {
   if (kind === 'thing') return withArticle(means);

@@ -9,7 +9,7 @@ import { openFilled, promptOfLikeness } from '../expansion/like-prompt.ts';
 import { type Likeness, readableWords, readPicture, type ReadableWords } from '../expansion/read-picture.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { loadPicture } from '../io/pictures.ts';
-import { type Expanded, withExpansion } from './expand.ts';
+import type { Expanded } from './expand.ts';
 import type { Model } from './model.ts';
 import { findSpace, openSpace } from './open-space.ts';
 import { readPinned } from './prompt-files.ts';
@@ -18,27 +18,10 @@ import type { Render } from './resolve-request.ts';
 import type { Settings } from './settings.ts';
 import { timedPrompts } from './timed-prompts.ts';
 
-type Liking = Pick<Model, 'name' | 'folder' | 'tokenizer' | 'newWords'>;
-
-/**
- * What is shown in place of the prompt: its picture read, then expanded, with the picture for what the prompt leaves open.
- * @throws InvalidRequestError, ModelFileError, and the signal's reason
- */
-export async function withShownPrompt(
-  asked: ParsedRequest,
-  model: Liking,
-  settings: Settings,
-  signal?: AbortSignal,
-): Promise<Expanded> {
-  const { request, notices } = await withLikeness(asked, model, settings);
-  const { likeness, prompt, expand } = request;
-  const wish = likeness === undefined || expand === undefined ? prompt : filled(prompt, likenessOf(likeness), model);
-  const expanded = await withExpansion({ ...request, prompt: wish }, model, settings, signal);
-  return { request: { ...expanded.request, prompt }, notices: [...notices, ...expanded.notices] };
-}
+export type Liking = Pick<Model, 'name' | 'folder' | 'tokenizer' | 'newWords'>;
 
 /** A prompt, or each part of one with times, with its picture for what it leaves open; a name that a LoRA taught leaves no thing open. */
-function filled(prompt: string, { thing, place }: Likeness, { newWords = [], tokenizer }: Liking): string {
+export function filled(prompt: string, { thing, place }: Likeness, { newWords = [], tokenizer }: Liking): string {
   const fill = (text: string): string => {
     const isNamed = newWords.some((word) => says(text, word));
     return openFilled(text, { ...(!isNamed && { thing }), ...(place !== undefined && { place }) }, wordsOf({ tokenizer })); // prettier-ignore
@@ -70,12 +53,13 @@ export const isMixed = (render: Render): render is Render & { readonly likeWeigh
 const wordsOf = ({ tokenizer }: Pick<Model, 'tokenizer'>): ReadableWords =>
   readableWords((text) => tokenizer.unknownWords(text).length === 0);
 
-function likenessOf(text: string): Likeness {
+export function likenessOf(text: string): Likeness {
   const [thing = '', place] = text.split(', ');
   return { thing, ...(place !== undefined && { place }) };
 }
 
-async function withLikeness(request: ParsedRequest, model: Liking, settings: Settings): Promise<Expanded> {
+/** The request with what its picture shows. @throws InvalidRequestError, ModelFileError */
+export async function withLikeness(request: ParsedRequest, model: Liking, settings: Settings): Promise<Expanded> {
   const { like, likeness, likeWeight = 0, prompt } = request;
   if (like === undefined) return { request, notices: [] };
   const words = wordsOf(model);

@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { withPinnedVideos } from './given-videos.ts';
 import type { CaptionJob, RenderJob } from './job-record.ts';
-import { withShownPrompt } from './like.ts';
 import { checkMemory } from './memory.ts';
 import { loadRequestedModel } from './adapted-model.ts';
 import type { Model } from './model.ts';
@@ -13,6 +12,7 @@ import { defaultName, planOutputs } from './outputs.ts';
 import { type GenerateRequest, type ParsedRequest, parseRequest } from './request.ts';
 import { type Render, resolveRequest } from './resolve-request.ts';
 import type { Settings } from './settings.ts';
+import { withShownPrompt } from './shown-prompt.ts';
 
 /** What can be queued. */
 export interface ReadyJob {

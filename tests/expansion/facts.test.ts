@@ -1,7 +1,7 @@
 // What is read out of wishes, and what is held against expansions.
 import { describe, expect, test } from 'vitest';
 import { problemsOf } from '../../expansion/check.ts';
-import { nearestNotices } from '../../expansion/expand-wish.ts';
+import { countNotices, nearestNotices } from '../../expansion/expand-wish.ts';
 import { type Fact, isSeveral, meant, readFacts } from '../../expansion/facts.ts';
 import { type FactKind, phrases, verbForms, wordsOf } from '../../expansion/lexicon.ts';
 import { handWrittenWishes } from '../../training/evaluate-expander.ts';
@@ -96,4 +96,21 @@ describe('an expansion', () => {
       'nano knows no "jungle"; showing the place "forest".',
     ]);
   });
+});
+
+describe('more than nano shows', () => {
+  test.each([
+    ['three cats jump', '"three cats"'],
+    ['two small dogs and a cat', '"two small dogs"'],
+    ['a pair of penguins, then dogs', '"pair of penguins", "dogs"'],
+    ['a cat, a dog and a frog', 'cat, dog, frog'],
+  ])('is said: %s', (wish, said) => {
+    expect(countNotices(wish, 'nano')).toEqual([
+      `nano shows one thing, at most two of different kinds, and does not count: ${said} will be fewer.`,
+    ]);
+  });
+  test.each(['a cat', 'one cat and a dog', 'cherries fall', 'a cat bounces twice', 'some grapes left of the mice'])(
+    'is not said: %s',
+    (wish) => expect(countNotices(wish, 'nano')).toEqual([]),
+  );
 });
