@@ -4,7 +4,6 @@ import { Command } from 'commander';
 import { rmdir } from 'node:fs/promises';
 import { basename, extname, join, dirname, resolve } from 'node:path';
 import type { BatchEstimate, BatchPlan, BatchProgress, BatchRun } from '../jobs/batch.ts';
-import { InvalidRequestError } from '../jobs/errors.ts';
 import type { Queue } from '../jobs/queue.ts';
 import { readSettings } from '../jobs/settings.ts';
 import { bytes, seconds, table } from './format.ts';
@@ -12,6 +11,7 @@ import { interruptible } from './interrupt.ts';
 import { describeJob } from './job-text.ts';
 import { USAGE_ERROR } from './report-error.ts';
 import { withQueue } from './with-queue.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const examples = `
 Rows have the fields of "tessera generate": prompt, output, seed, width and so on. A .jsonl has an object in each line, a .csv
@@ -57,8 +57,8 @@ async function run(file: string, options: Options): Promise<void> {
   const plan = await planBatch(await readBatchFile(file), folder, readSettings());
   if (plan.problems.length > 0) return refuse(file, plan, options);
   const name = basename(file);
-  const priority = whole('priority', options.priority);
-  const workers = whole('workers', options.workers);
+  const priority = wholeNumber('priority', options.priority, { least: 1 });
+  const workers = wholeNumber('workers', options.workers, { least: 1 });
   await withQueue(async (queue) => {
     if (options.dryRun === true) {
       printEstimate(plan, await estimateBatch(plan, queue), options);
@@ -158,9 +158,4 @@ function batchDisplay(stream: NodeJS.WriteStream = process.stderr) {
     },
     stop: () => bar.stop(),
   };
-}
-
-function whole(name: string, text: string): number {
-  if (/^\d{1,7}$/.test(text) && Number(text) > 0) return Number(text);
-  throw new InvalidRequestError(`${name} (=${text}) must be a whole number above 0.`);
 }

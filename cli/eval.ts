@@ -11,6 +11,7 @@ import type { AutoencoderEvaluation, Evaluation, EvaluationRequest } from '../tr
 import { scoreDirections } from './eval-directions.ts';
 import { table } from './format.ts';
 import { interruptible } from './interrupt.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const examples = `
 Nothing is trained for the scores: clips are compared with the world's own sprites and places. The same model and options
@@ -78,13 +79,15 @@ export function evalCommand(): Command {
     .action(run);
 }
 
+const MANY = { most: 1_000_000 };
+
 async function run(options: Options): Promise<void> {
   if (options.only !== undefined && options.direct === undefined)
     throw new InvalidRequestError(`only (=${options.only}) chooses among the ways to direct a clip. Give it with --direct <n>.`); // prettier-ignore
   const { folder } = await findModel(options.model, readSettings());
   if (options.captioner !== undefined) return scoreCaptioner(folder, options.captioner, options.json);
   if (options.direct !== undefined) {
-    const clips = whole('direct', options.direct);
+    const clips = wholeNumber('direct', options.direct, MANY);
     const { only, json = false } = options;
     return scoreDirections({ model: folder, clips, ...(only !== undefined && { only }), json, onProgress: tell });
   }
@@ -95,7 +98,7 @@ async function run(options: Options): Promise<void> {
   const request = { ...(await parse(folder, options)), ...(weights && { weights }) };
   if (options.images !== undefined) return scoreConcept(request, options.images, adapted?.newWords, options.json);
   if (options.expand === true) return scoreWishes(request, options.json);
-  const psnrClips = whole('clips', options.clips);
+  const psnrClips = wholeNumber('clips', options.clips, MANY);
   const result = await interruptible(async (signal) => ({
     clips: request.prompts === 0 ? undefined : await evaluateClips({ ...request, signal, onProgress: tell }),
     autoencoder: psnrClips === 0 ? undefined : await evaluateAutoencoder(folder, psnrClips),
@@ -104,7 +107,7 @@ async function run(options: Options): Promise<void> {
 }
 
 async function scoreCaptioner(model: string, count: string, json = false): Promise<void> {
-  const clips = whole('captioner', count);
+  const clips = wholeNumber('captioner', count, MANY);
   const { evaluateCaptioner } = await import('../training/evaluate-captioner.ts');
   const scores = await interruptible((signal) => evaluateCaptioner(model, { clips, signal, onProgress: tell }));
   if (json) return console.log(JSON.stringify({ model, ...scores }));
@@ -139,7 +142,7 @@ async function scoreWishes(request: EvaluationRequest, json = false): Promise<vo
 }
 
 async function scoreRetrieval(model: string, count: string, json = false): Promise<void> {
-  const clips = whole('retrieval', count);
+  const clips = wholeNumber('retrieval', count, MANY);
   const { evaluateRetrieval } = await import('../training/evaluate-retrieval.ts');
   const scores = await interruptible((signal) => evaluateRetrieval(model, { clips, signal, onProgress: tell }));
   if (json) return console.log(JSON.stringify({ model, ...scores }));
@@ -161,21 +164,16 @@ async function parse(model: string, options: Options): Promise<EvaluationRequest
   const [bucket] = (transformerStages[stage].buckets as readonly ClipSize[]).toSorted((a, b) => area(b) - area(a));
   return {
     model,
-    prompts: whole('prompts', options.prompts),
+    prompts: wholeNumber('prompts', options.prompts, MANY),
     stage,
     captions: oneOf('captions', options.captions, ['tag', 'plain', 'full'] as const),
     size: { frames: bucket!.frames, width: bucket!.width, height: bucket!.height },
     ...defaults,
-    ...(options.steps !== undefined && { steps: whole('steps', options.steps) }),
+    ...(options.steps !== undefined && { steps: wholeNumber('steps', options.steps, MANY) }),
     ...(options.guidance !== undefined && { guidance: Number(options.guidance) }),
     ...(options.fast === true && { fast: true }),
     ...(options.sheet !== undefined && { sheet: resolve(options.sheet) }),
   };
-}
-
-function whole(name: string, text: string): number {
-  if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new InvalidRequestError(`${name} (=${text}) must be a whole number.`);
 }
 
 function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {

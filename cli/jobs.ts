@@ -7,6 +7,7 @@ import { table } from './format.ts';
 import { jobLines, jobTable } from './job-text.ts';
 import { submitCommand } from './jobs-submit.ts';
 import { withQueue } from './with-queue.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const examples = `
 Jobs are rendered by "tessera worker". The queue is a folder (TESSERA_DATA), or what TESSERA_QUEUE names.
@@ -55,7 +56,7 @@ interface Options {
 
 async function list(options: Options & { state?: string; from: string; count: string }): Promise<void> {
   const state = options.state === undefined ? {} : { state: parseJobState(options.state) };
-  const page = { ...state, from: whole('from', options.from), count: whole('count', options.count) };
+  const page = { ...state, from: wholeNumber('from', options.from), count: wholeNumber('count', options.count) };
   const jobs = await withQueue((queue) => queue.list(page));
   if (options.json === true) return console.log(JSON.stringify(jobs));
   console.log(jobs.length === 0 ? 'There are no such jobs.' : table(jobTable(jobs)));
@@ -96,12 +97,7 @@ async function cleanJobs({ state, olderThan, json }: Options & { state?: string;
   if (state !== undefined && state !== 'done' && state !== 'failed') {
     throw new InvalidRequestError(`state (=${state}) must be done or failed.`);
   }
-  const olderThanMs = whole('older-than', olderThan) * 24 * 3600 * 1000;
+  const olderThanMs = wholeNumber('older-than', olderThan) * 24 * 3600 * 1000;
   const ids = await withQueue((queue) => queue.clean({ olderThanMs, ...(state && { state }) }));
   console.log(json === true ? JSON.stringify(ids) : `Forgot ${ids.length} jobs.`);
-}
-
-function whole(name: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidRequestError(`${name} (=${text}) must be a whole number.`);
 }

@@ -2,7 +2,8 @@
 import { Command } from 'commander';
 import { once } from 'node:events';
 import { interruptible } from './interrupt.ts';
-import { number, report } from './serving.ts';
+import { report } from './serving.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const examples = `
 Speaks the Model Context Protocol on standard input and output, for a program that starts it; it ends when its input does. The
@@ -35,8 +36,8 @@ export function mcpCommand(): Command {
 
 async function run({ workers, maxWaiting }: Options): Promise<void> {
   const options = {
-    workers: number('workers', workers, 1000),
-    maxWaiting: number('max-waiting', maxWaiting, 1_000_000),
+    workers: wholeNumber('workers', workers, { most: 1000 }),
+    maxWaiting: wholeNumber('max-waiting', maxWaiting, { most: 1_000_000 }),
     onWork: report,
     onTrouble: (why: string) => void process.stderr.write(`trouble: ${why}\n`),
   };

@@ -2,7 +2,8 @@
 import { Command } from 'commander';
 import { once } from 'node:events';
 import { interruptible } from './interrupt.ts';
-import { number, report } from './serving.ts';
+import { report } from './serving.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const examples = `
 /v1/videos has the shape of OpenAI's Videos API, so its clients work; GET /openapi.json describes it. Jobs go through the queue
@@ -37,11 +38,11 @@ export function serveCommand(): Command {
 
 async function run({ port, host, workers, maxWaiting, maxUpload }: Options): Promise<void> {
   const options = {
-    port: number('port', port, 65_535),
+    port: wholeNumber('port', port, { most: 65_535 }),
     host,
-    workers: number('workers', workers, 1000),
-    maxWaiting: number('max-waiting', maxWaiting, 1_000_000),
-    mostUploadBytes: number('max-upload', maxUpload, 1_000_000) * 2 ** 20,
+    workers: wholeNumber('workers', workers, { most: 1000 }),
+    maxWaiting: wholeNumber('max-waiting', maxWaiting, { most: 1_000_000 }),
+    mostUploadBytes: wholeNumber('max-upload', maxUpload, { most: 1_000_000 }) * 2 ** 20,
     onWork: report,
     onTrouble: (why: string) => void process.stderr.write(`trouble: ${why}\n`),
   };

@@ -9,6 +9,7 @@ import type { TrainLoraRequest } from '../training/train-lora.ts';
 import { seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
 import { barOptions } from './progress-bar.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const examples = `
 The folder has 3 to 10 pictures of one thing. What they show is cut out by their alpha, else from a border of one colour, and
@@ -76,7 +77,7 @@ async function parse(options: Options): Promise<TrainLoraRequest> {
   const name = conceptName(options.name);
   const file = name.replaceAll(' ', '-');
   const { folder } = await findModel(options.model, readSettings());
-  const { threads } = options;
+  const { steps, rank, threads } = options;
   return {
     images: resolve(options.images),
     name,
@@ -84,17 +85,11 @@ async function parse(options: Options): Promise<TrainLoraRequest> {
     out: options.out ?? `${file}.safetensors`,
     ...(options.overwrite === true && { overwrite: true }),
     run: options.run ?? join('.tessera', 'runs', `lora-${file}`),
-    steps: whole('steps', options.steps, 100_000) ?? loraDefaults.steps,
-    rank: whole('rank', options.rank, 128) ?? loraDefaults.rank,
+    steps: steps === undefined ? loraDefaults.steps : wholeNumber('steps', steps, { least: 1, most: 100_000 }),
+    rank: rank === undefined ? loraDefaults.rank : wholeNumber('rank', rank, { least: 1, most: 128 }),
     learningRate: rate(options.learningRate) ?? loraDefaults.learningRate,
-    ...(threads !== undefined && { threads: whole('threads', threads, 1024)! }),
+    ...(threads !== undefined && { threads: wholeNumber('threads', threads, { least: 1, most: 1024 }) }),
   };
-}
-
-function whole(name: string, text: string | undefined, most: number): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,6}$/.test(text) && Number(text) > 0 && Number(text) <= most) return Number(text);
-  throw new InvalidRequestError(`${name} (=${text}) must be a whole number from 1 to ${most}.`);
 }
 
 function rate(text: string | undefined): number | undefined {

@@ -1,9 +1,9 @@
 // tessera worker: renders what is in the queue, until it is told to stop.
 import { Command } from 'commander';
-import { InvalidRequestError } from '../jobs/errors.ts';
 import type { WorkerEvent, WorkerSummary } from '../jobs/worker.ts';
 import { describeJob } from './job-text.ts';
 import { interruptible } from './interrupt.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const examples = `
 Takes jobs that were submitted with "tessera jobs submit", the first by priority. Any number of workers can share a queue.
@@ -40,8 +40,8 @@ export function workerCommand(): Command {
 
 async function run({ concurrency, lostAfter, once, drain, json = false }: Options): Promise<void> {
   const options = {
-    concurrency: number('concurrency', concurrency),
-    lockMs: number('lost-after', lostAfter) * 1000,
+    concurrency: wholeNumber('concurrency', concurrency, { least: 1 }),
+    lockMs: wholeNumber('lost-after', lostAfter, { least: 1, most: 1_000_000 }) * 1000,
     ...((once ?? drain) && { until: once ? ('one' as const) : ('drained' as const) }),
     onEvent: (event: WorkerEvent) => print(event, json),
   };
@@ -55,12 +55,6 @@ async function run({ concurrency, lostAfter, once, drain, json = false }: Option
   if (json) console.log(JSON.stringify({ kind: 'ended', ...summary }));
   else process.stderr.write(`${inWords(summary)}\n`);
   if (options.until !== undefined && summary.failed > 0) process.exitCode ||= 1;
-}
-
-function number(name: string, text: string): number {
-  const value = Number(text);
-  if (/^\d{1,6}$/.test(text) && value > 0) return value;
-  throw new InvalidRequestError(`${name} (=${text}) must be a whole number above 0.`);
 }
 
 /** What has ended goes to standard output, all else to standard error. */
