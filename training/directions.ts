@@ -5,6 +5,7 @@ import { changes, seamRatio } from './scores/frame-changes.ts';
 import { psnr } from './scores/psnr.ts';
 import type { References } from './scores/references.ts';
 import { type ClipScore, factsOf, scoreClip } from './scores/score.ts';
+import { placeRight } from './scores/summary.ts';
 import type { Atlas } from './world/atlas.ts';
 import { caption } from './world/captions.ts';
 import { DIRECTIONS, MOTION_VERBS } from './world/phrases.ts';
@@ -79,8 +80,8 @@ const shows = (
   scene: Scene,
   what: readonly ('noun' | 'motion' | 'place')[],
 ): Verdict => {
-  const { nounRank, motion, place, facts } = scored(ground, frames, scene);
-  const right = { noun: nounRank === 0, motion: motion === facts.motion, place: place === facts.place };
+  const score = scored(ground, frames, scene);
+  const right = { noun: score.nounRank === 0, motion: score.motion === score.facts.motion, place: placeRight(score) };
   return Object.fromEntries(what.map((name) => [name, right[name]]));
 };
 
@@ -220,11 +221,11 @@ export const directions = {
     const seconds = (size.frames - 1) / FPS;
     const points = path!.map(({ at, x, y }) => `${(at * seconds).toFixed(3)}s ${x.toFixed(3)},${y.toFixed(3)}`);
     const clip = await ground.studio.render({ prompt: plain(scene), path: `${noun}: ${points.join(' > ')}`, seed: i });
-    const { track, nounRank, place, facts } = scored(ground, clip, scene);
+    const score = scored(ground, clip, scene);
     const [asked] = sceneTrack(scene, size.frames, size.width, size.height);
-    const away = track!.map(({ x, y }, f) => Math.hypot(x - asked![f]!.x, y - asked![f]!.y));
+    const away = score.track!.map(({ x, y }, f) => Math.hypot(x - asked![f]!.x, y - asked![f]!.y));
     const distance = away.reduce((sum, one) => sum + one, 0) / away.length;
-    return { 'distance, frame widths': distance, 'within 0.08': distance <= 0.08, noun: nounRank === 0, place: place === facts.place }; // prettier-ignore
+    return { 'distance, frame widths': distance, 'within 0.08': distance <= 0.08, noun: score.nounRank === 0, place: placeRight(score) }; // prettier-ignore
   },
   'a prompt with times': async (ground, i) => {
     const scene = sceneOf(i, IN_PLACE);

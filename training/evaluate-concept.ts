@@ -4,11 +4,10 @@ import { inKnownWords, type NewWord } from '../conditioning/new-words.ts';
 import { readSprites, sayingName } from './concept.ts';
 import { type EvaluationRequest, openSampledModel } from './evaluate.ts';
 import { transformerStages } from './curriculum.ts';
-import { sampleClips } from './sampling.ts';
+import { scoreSamples } from './score-samples.ts';
 import { makeReferences } from './scores/references.ts';
-import { type ClipScore, factsOf, scoreClip } from './scores/score.ts';
-import { share, type Share } from './scores/summary.ts';
-import { writeSheet } from './sheet.ts';
+import { factsOf } from './scores/score.ts';
+import { placeRight, share, type Share } from './scores/summary.ts';
 import { loadAtlas } from './world/atlas.ts';
 import { caption } from './world/captions.ts';
 import { sampleScene } from './world/scene.ts';
@@ -31,25 +30,17 @@ export async function evaluateConcept(
   const { world } = transformerStages[request.stage];
   const sprites = await readSprites(images, word.name, await loadAtlas(world.styles, world.nouns));
   const references = makeReferences(sprites.atlas, world.styles, [...world.nouns, ...sprites.nouns]);
-  const scenes = Array.from({ length: request.prompts }, (_, i) => {
+  const prompts = Array.from({ length: request.prompts }, (_, i) => {
     const scene = sampleScene(11_000_000 + i, { ...world, nouns: sprites.nouns, holdOut: 'all' });
-    return { scene, prompt: sayingName(caption(scene, i, request.captions), word.name) };
+    const said = sayingName(caption(scene, i, request.captions), word.name);
+    return { said, prompt: inKnownWords(said, [word]), facts: factsOf(scene) };
   });
-  const prompts = scenes.map(({ prompt }) => inKnownWords(prompt, [word]));
   const model = await openSampledModel(request.model, request.weights);
-  const scores: ClipScore[] = [];
-  const clips: Uint8Array[] = [];
-  for await (const clip of sampleClips(model, prompts, request.size, request)) {
-    request.signal?.throwIfAborted();
-    scores.push(scoreClip(clip, request.size, factsOf(scenes[scores.length]!.scene), references));
-    if (clips.length < 20) clips.push(clip);
-    request.onProgress?.(scores.length, scenes.length);
-  }
-  if (request.sheet !== undefined) await writeSheet(request.sheet, clips, request.size);
+  const scores = await scoreSamples(model, prompts, references, request);
   return {
     shown: share(scores.map(({ nouns }) => sprites.nouns.includes(nouns[0] ?? ''))),
     motion: share(scores.map(({ motion, facts }) => motion === facts.motion)),
-    place: share(scores.map(({ place, facts }) => place === facts.place)),
-    each: scores.map(({ nouns }, i) => ({ prompt: scenes[i]!.prompt, shown: nouns[0] })),
+    place: share(scores.map(placeRight)),
+    each: scores.map(({ nouns }, i) => ({ prompt: prompts[i]!.said, shown: nouns[0] })),
   };
 }

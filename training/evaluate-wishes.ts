@@ -7,10 +7,9 @@ import { localEngine } from '../graph/engine.ts';
 import { type EvaluationRequest, openSampledModel } from './evaluate.ts';
 import { handWrittenWishes, type Wish } from './evaluate-expander.ts';
 import { transformerStages } from './curriculum.ts';
-import { sampleClips } from './sampling.ts';
+import { scoreSamples } from './score-samples.ts';
 import { makeReferences } from './scores/references.ts';
 import type { SceneFacts } from './scores/score.ts';
-import { scoreClip } from './scores/score.ts';
 import { share, type Share } from './scores/summary.ts';
 import { loadAtlas } from './world/atlas.ts';
 import { MOTIONS, type Place } from './world/vocabulary.ts';
@@ -30,14 +29,12 @@ export async function evaluateWishes(request: Omit<EvaluationRequest, 'captions'
   const texts = await expansionsOf(request.model, wishes);
   const model = await openSampledModel(request.model);
   const references = makeReferences(await loadAtlas(world.styles, nouns), world.styles, nouns);
-  const prompts = wishes.flatMap(({ wish }, i) => [wish, texts[i]!]);
-  const verdicts: boolean[] = [];
-  for await (const clip of sampleClips(model, prompts, request.size, request)) {
-    request.signal?.throwIfAborted();
-    const facts = factsOfWish(wishes[verdicts.length >> 1]!);
-    verdicts.push(scoreClip(clip, request.size, facts, references).nounRank === 0);
-    request.onProgress?.(verdicts.length, prompts.length);
-  }
+  const prompts = wishes.flatMap((wish, i) => {
+    const facts = factsOfWish(wish);
+    return [wish.wish, texts[i]!].map((prompt) => ({ prompt, facts }));
+  });
+  const scores = await scoreSamples(model, prompts, references, request);
+  const verdicts = scores.map(({ nounRank }) => nounRank === 0);
   return {
     asTheyAre: share(verdicts.filter((_, i) => i % 2 === 0)),
     expanded: share(verdicts.filter((_, i) => i % 2 === 1)),

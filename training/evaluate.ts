@@ -15,44 +15,30 @@ import { clipBatch, clipFrames, wholeFrame } from './clip-batch.ts';
 import { promptStates } from './prompt-states.ts';
 import { transformerStages } from './curriculum.ts';
 import type { TransformerStage } from './curriculum.ts';
-import { type SampledModel, sampleClips } from './sampling.ts';
+import type { SampledModel } from './sampling.ts';
+import { scoreSamples, type ScoringOptions } from './score-samples.ts';
 import { psnr } from './scores/psnr.ts';
 import { makeReferences } from './scores/references.ts';
-import { factsOf, scoreClip } from './scores/score.ts';
-import type { ClipScore } from './scores/score.ts';
+import { factsOf } from './scores/score.ts';
 import { summarise } from './scores/summary.ts';
 import type { Summary } from './scores/summary.ts';
-import { writeSheet } from './sheet.ts';
 import { component } from './component.ts';
 import { loadAtlas } from './world/atlas.ts';
 import { describe } from './world/captions.ts';
 import type { CaptionKind } from './world/captions.ts';
-import type { ClipSize } from './world/render.ts';
 import { renderScene } from './world/render.ts';
 import { fullWorld, sampleScene } from './world/scene.ts';
 import { STYLES } from './world/vocabulary.ts';
 
-export interface EvaluationRequest {
+export interface EvaluationRequest extends ScoringOptions {
   /** Model folder. */
   readonly model: string;
   readonly prompts: number;
   /** How wide the world is that prompts are drawn from. */
   readonly stage: TransformerStage;
   readonly captions: CaptionKind;
-  readonly size: ClipSize;
-  readonly steps: number;
-  readonly guidance: number;
-  readonly shift: number;
   /** The transformer's weights in place of the folder's own, such as with a LoRA. */
   readonly weights?: Weights;
-  /** With step caching, as `tessera generate --fast`. */
-  readonly fast?: boolean;
-  /** PNG to write with the first clips. */
-  readonly sheet?: string;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, of: number) => void;
-  /** Called with the frames of each clip, in the order of the prompts. */
-  readonly onClip?: (frames: Uint8Array) => void;
 }
 
 export interface Evaluation extends Summary {
@@ -101,21 +87,8 @@ export async function evaluateClips(request: EvaluationRequest): Promise<Evaluat
   const { world } = transformerStages[request.stage];
   const references = makeReferences(await loadAtlas(world.styles, world.nouns), world.styles, world.nouns);
   const scenes = heldOutPrompts(request);
-  const scores: ClipScore[] = [];
-  const shown: Uint8Array[] = [];
-  for await (const clip of sampleClips(
-    model,
-    scenes.map(({ text: prompt }) => prompt),
-    request.size,
-    request,
-  )) {
-    request.signal?.throwIfAborted();
-    scores.push(scoreClip(clip, request.size, factsOf(scenes[scores.length]!.scene), references));
-    request.onClip?.(clip);
-    if (shown.length < 20) shown.push(clip);
-    request.onProgress?.(scores.length, scenes.length);
-  }
-  if (request.sheet !== undefined) await writeSheet(request.sheet, shown, request.size);
+  const prompts = scenes.map(({ text, scene }) => ({ prompt: text, facts: factsOf(scene) }));
+  const scores = await scoreSamples(model, prompts, references, request);
   const each = scores.map((score, i) => ({
     prompt: scenes[i]!.text,
     noun: score.facts.nouns[0]!,

@@ -27,7 +27,7 @@ export function share(verdicts: readonly boolean[]): Share {
 }
 
 /** A plain background is right only in the colour that was asked for. */
-function placeRight({ facts, place, colour }: ClipScore): boolean {
+export function placeRight({ facts, place, colour }: ClipScore): boolean {
   return place === facts.place && (place !== 'plain' || colour === facts.colour);
 }
 
