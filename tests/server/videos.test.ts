@@ -1,11 +1,12 @@
 // The server as its callers meet it: the official client of OpenAI's API, a player that seeks, a listener, a scraper.
 import { createHash } from 'node:crypto';
-import { readdir, readFile, utimes } from 'node:fs/promises';
+import { readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { VideoObject } from '../../server/video-object.ts';
 import { sharedScratch } from '../jobs/scratch.ts';
+import { writeTinyModel } from '../jobs/tiny-model.ts';
 import { until } from '../jobs/until.ts';
 import { startServer, type TestServer } from './running.ts';
 
@@ -65,6 +66,28 @@ describe('a server of videos', { timeout: 10 * MINUTES }, () => {
     await utimes(join(shelf, 'pictures', picture!), 0, 0); // as if it were old
     for await (const { id } of videos.list()) await videos.delete(id);
     expect(await readdir(join(shelf, 'pictures'))).toEqual([]);
+  });
+
+  it('makes a clip like a picture, and says what was seen, but not where the picture lies', async () => {
+    const towers = join(folder, 'models', 'towers');
+    await writeTinyModel(towers, { towers: true, masksPadding: true });
+    onTestFinished(() => rm(towers, { recursive: true }));
+    const png = await sharp({ create: { width: 24, height: 24, channels: 3, background: 'white' } }).png().toBuffer(); // prettier-ignore
+    const form = new FormData();
+    const fields = { prompt: 'jumps', model: 'towers', likeWeight: '0.5' };
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    form.append('like_reference', new File([new Uint8Array(png)], 'like.png'));
+    const answer = await server.ask('/v1/videos', { method: 'POST', body: form });
+    expect(answer.status).toBeLessThan(300);
+    const { id } = (await answer.json()) as VideoObject;
+    const { render } = await until('it is completed', async () => {
+      const video = (await server.openai.videos.retrieve(id)) as unknown as VideoObject;
+      return video.status === 'completed' && video;
+    });
+    const likeSha256 = createHash('sha256').update(png).digest('hex');
+    expect(render).toMatchObject({ likeSha256, likeWeight: 0.5, likeness: expect.stringMatching(/^(cat|dog|penguin)/) as string }); // prettier-ignore
+    expect(render).not.toHaveProperty('like');
+    await server.openai.videos.delete(id);
   });
 
   it('lists videos page by page, latest first or last', async () => {
