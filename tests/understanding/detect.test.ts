@@ -19,12 +19,12 @@ beforeAll(async () => {
 });
 afterAll(() => captioner.close());
 
-/** One of the people, on a grey ground of 320x320, so far from the left. */
-async function person(left: number) {
+/** One of the people, on a grey ground, so far from the left. */
+async function person(left: number, { width: wide, height: high } = { width: 480, height: 320 }) {
   const { width, height } = await sharp(photos).metadata();
   const part = { left: Math.round(0.17 * width), top: Math.round(0.4 * height), width: Math.round(0.155 * width), height: Math.round(0.58 * height) }; // prettier-ignore
   const cut = await sharp(photos).extract(part).resize({ height: 300 }).toBuffer();
-  const ground = { create: { width: 480, height: 320, channels: 3 as const, background: '#9a9a9a' } };
+  const ground = { create: { width: wide, height: high, channels: 3 as const, background: '#9a9a9a' } };
   return loadPicture(await sharp(ground).composite([{ input: cut, left, top: 10 }]).png().toBuffer()); // prettier-ignore
 }
 
@@ -39,6 +39,17 @@ describe('the detector', () => {
       for (const part of [x, y, width, height, x + width, y + height]) expect(part).toBeGreaterThanOrEqual(0);
       expect(Math.max(x + width, y + height)).toBeLessThanOrEqual(1.0001);
     }
+  });
+
+  test.each([
+    ['tall', 256, 512],
+    ['square', 512, 512],
+    ['of odd sides', 471, 333],
+  ])('finds them in pictures that are %s', async (_, width, height) => {
+    const [first] = await detector.detect(await person(width - 150, { width, height }));
+    expect(first).toMatchObject({ label: 'person' });
+    expect(Math.abs((first!.x + first!.width / 2) * width - (width - 85))).toBeLessThan(30);
+    expect(Math.abs((first!.y + first!.height / 2) * height - 160)).toBeLessThan(30);
   });
 
   test('leaves the program as it was: no listeners for crashes', () => {
