@@ -1,5 +1,5 @@
 // From tracks to a sentence: what things are there, how many, how they move, where those are that do not. Says no more than boxes
-// tell: "Two people walk to the right; a car stands on the left."
+// tell: "Two people and a dog walk to the right; a car is parked on the left."
 import type { SeenObject } from './captioner.ts';
 import { type Gait, thingOf } from './coco.ts';
 
@@ -19,15 +19,31 @@ interface Group {
   readonly label: string;
   readonly motions: readonly Motion[];
   readonly places: readonly Place[];
-  count: number;
+  readonly count: number;
+  /** They were seen in several pictures, so that their standing still is known. */
+  readonly isWatched: boolean;
+}
+
+/** Who does what: "two people", "walk", "to the right". */
+interface Clause {
+  readonly who: string;
+  readonly isOne: boolean;
+  readonly verb: Verb;
+  readonly where: string;
+}
+
+interface Verb {
+  readonly one: string;
+  readonly many: string;
 }
 
 /** @param objects all that was seen through a moment, a track each */
 export function sayScene(objects: readonly SeenObject[]): string {
   const isAnybody = objects.some(({ label }) => label === 'person');
-  const groups = groupsOf(isAnybody ? objects : objects.map(unlessUnlikely));
+  const groups = groupsOf(isAnybody ? withoutStones(objects) : withoutStones(objects).map(unlessUnlikely));
   if (groups.length === 0) return NOTHING;
-  const sentence = groups.slice(0, MOST_GROUPS).map(say).join('; ');
+  const clauses = groups.slice(0, MOST_GROUPS).map((group, i) => clauseOf(group, groups[i - 1]?.label === group.label));
+  const sentence = together(clauses).map(say).join('; ');
   return `${sentence[0]!.toUpperCase()}${sentence.slice(1)}.`;
 }
 
@@ -37,17 +53,25 @@ const SOMETHING = 'something';
 const unlessUnlikely = (one: SeenObject): SeenObject =>
   thingOf(one.label).isHeld && motionOf(one) !== 'still' ? { ...one, label: SOMETHING } : one;
 
-/** Things of a name that do the same; those on the move first, then the many, then the sure. */
+/** Stones, bags and litter look like balls that lie about; where there is anything else to tell, those are not told. */
+function withoutStones(objects: readonly SeenObject[]): readonly SeenObject[] {
+  const others = objects.filter(
+    (one) => !thingOf(one.label).isThrown || one.boxes.length < 2 || motionOf(one) !== 'still',
+  );
+  return others.length > 0 ? others : objects;
+}
+
+/** Things of a name that do the same: of each name those on the move, then the others; moving names first, then the many, then the sure. */
 function groupsOf(objects: readonly SeenObject[]): readonly Group[] {
   const labels = [...new Set(objects.map(({ label }) => label))];
-  const groups = labels.flatMap((label) => {
+  const named = labels.map((label) => {
     const present = mostAtATime(objects.filter((one) => one.label === label));
     const moving = present.filter((one) => motionOf(one) !== 'still');
     const still = present.filter((one) => motionOf(one) === 'still');
     return [moving, still].filter((some) => some.length > 0).map((some) => groupOf(label, some));
   });
-  const isMoving = ({ motions }: Group): number => (motions[0] === 'still' ? 0 : 1);
-  return groups.sort((a, b) => isMoving(b) - isMoving(a) || b.count - a.count);
+  const isMoving = ([first]: readonly Group[]): number => (first!.motions[0] === 'still' ? 0 : 1);
+  return named.sort((a, b) => isMoving(b) - isMoving(a) || b[0]!.count - a[0]!.count).flat();
 }
 
 const groupOf = (label: string, objects: readonly SeenObject[]): Group => ({
@@ -55,6 +79,7 @@ const groupOf = (label: string, objects: readonly SeenObject[]): Group => ({
   count: objects.length,
   motions: [...new Set(objects.map(motionOf))],
   places: [...new Set(objects.map(placeOf))],
+  isWatched: objects.every(({ boxes }) => boxes.length > 1),
 });
 
 /** Tracks break where a thing is covered for a while, so no more are counted than were there at one time, the longest first. */
@@ -84,17 +109,46 @@ function placeOf({ boxes }: SeenObject): Place {
   return middle < 0.36 ? 'on the left' : middle > 0.64 ? 'on the right' : 'in the middle';
 }
 
-function say({ label, count, motions, places }: Group): string {
+/** @param isMore whether others of the name were told just before */
+function clauseOf({ label, count, motions, places, isWatched }: Group, isMore: boolean): Clause {
   const thing = thingOf(label);
   const isOne = count === 1 || label === SOMETHING;
   const who = label === SOMETHING ? SOMETHING : isOne ? withArticle(thing.one) : `${numberWord(count)} ${thing.many}`;
+  const more = isOne ? 'another' : `${numberWord(count)} more`;
+  const clause = { who: isMore && label !== SOMETHING ? more : who, isOne };
   if (motions[0] === 'still') {
-    const verb = thing.gait === 'drives' ? (isOne ? 'stands' : 'stand') : isOne ? 'is' : 'are';
-    return `${who} ${verb} ${places.length === 1 ? places[0] : places.length === 2 && isOne ? places[0] : 'there'}`;
+    const isParked = thing.gait === 'drives' && label !== 'train' && isWatched;
+    return { ...clause, verb: isParked ? parked : being, where: places.length === 1 || isOne ? places[0]! : 'in view' };
   }
-  const verb = isOne ? thing.gait : plural[thing.gait];
-  return `${who} ${verb} ${motions.length === 1 ? wayOf(motions[0]!) : thing.gait === 'moves' ? 'about' : 'by'}`;
+  const verb = { one: thing.gait, many: plural[thing.gait] };
+  const where = motions.length === 1 ? wayOf(motions[0]!) : thing.gait === 'moves' ? 'about' : 'by';
+  return { ...clause, verb, where };
 }
+
+/** Things that do the same in the same place are told at once: "a bed and a chair are in the middle". */
+function together(clauses: readonly Clause[]): readonly (readonly Clause[])[] {
+  const isMore = ({ who }: Clause): boolean => who === 'another' || who.endsWith(' more');
+  const told: Clause[][] = [];
+  for (const clause of clauses) {
+    const alike = told.find(
+      ([first]) => !isMore(first!) && first!.verb.one === clause.verb.one && first!.where === clause.where,
+    );
+    if (alike === undefined || isMore(clause)) told.push([clause]);
+    else alike.push(clause);
+  }
+  return told;
+}
+
+function say(clauses: readonly Clause[]): string {
+  const { isOne, verb, where } = clauses[0]!;
+  const names = clauses.map(({ who }) => who);
+  const last = names.pop()!;
+  const who = names.length === 0 ? last : `${names.join(', ')} and ${last}`;
+  return `${who} ${isOne && names.length === 0 ? verb.one : verb.many} ${where}`;
+}
+
+const being: Verb = { one: 'is', many: 'are' };
+const parked: Verb = { one: 'is parked', many: 'are parked' };
 
 const plural: Readonly<Record<Gait, string>> = {
   walks: 'walk',

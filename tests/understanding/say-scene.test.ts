@@ -31,7 +31,7 @@ describe('a scene in words', () => {
     const people = [0.2, 0.4, 0.5, 0.6, 0.7].map((y) => thing('person', [0.2, y], [0.7, y]));
     const other = thing('person', [0.9, 0.5], [0.3, 0.5]);
     const car = thing('car', [0.15, 0.8]);
-    expect(sayScene([...people, other, car])).toBe('Six people walk by; a car stands on the left.');
+    expect(sayScene([...people, other, car])).toBe('Six people walk by; a car is parked on the left.');
     expect(sayScene(people)).toBe('Five people walk to the right.');
     expect(sayScene([thing('airplane', [0.9, 0.2], [0.1, 0.2])])).toBe('An airplane flies to the left.');
   });
@@ -39,7 +39,35 @@ describe('a scene in words', () => {
   test('what comes closer, and what only stands', () => {
     expect(sayScene([thing('truck', [0.5, 0.5], [0.5, 0.5], 0.1, 0.4)])).toBe('A truck drives closer.');
     expect(sayScene([thing('bench', [0.2, 0.5], [0.8, 0.5])])).toBe('A bench is in the middle.');
-    expect(sayScene([thing('person', [0.9, 0.5]), thing('person', [0.1, 0.5])])).toBe('Two people are there.');
+    expect(sayScene([thing('person', [0.9, 0.5]), thing('person', [0.1, 0.5])])).toBe('Two people are in view.');
+  });
+
+  test('some on the move, others of the same not', () => {
+    const walking = [0.2, 0.4].map((y) => thing('person', [0.2, y], [0.7, y]));
+    const still = [0.1, 0.9].map((x) => thing('person', [x, 0.5]));
+    const cars = [0.8, 0.9].map((x) => thing('car', [x, 0.2]));
+    expect(sayScene([...walking, ...still, ...cars])).toBe('Two people walk to the right; two more are in view; two cars are parked on the right.'); // prettier-ignore
+    expect(sayScene([walking[0]!, still[0]!])).toBe('A person walks to the right; another is on the left.');
+  });
+
+  test('things that do the same in the same place are told at once', () => {
+    const [bed, chair, book] = ['bed', 'chair', 'book'].map((label) => thing(label, [0.5, 0.5])) as [SeenObject, SeenObject, SeenObject]; // prettier-ignore
+    expect(sayScene([bed, chair])).toBe('A bed and a chair are in the middle.');
+    expect(sayScene([bed, chair, book])).toBe('A bed, a chair and a book are in the middle.');
+    expect(sayScene([thing('person', [0.2, 0.5], [0.6, 0.5]), thing('dog', [0.3, 0.5], [0.7, 0.5])])).toBe('A person and a dog walk to the right.'); // prettier-ignore
+  });
+
+  test('what is seen in one picture only may be on its way', () => {
+    const car = thing('car', [0.2, 0.5]);
+    expect(sayScene([{ ...car, boxes: car.boxes.slice(0, 1) }])).toBe('A car is on the left.');
+  });
+
+  test('a ball that lies still may be a stone', () => {
+    const ball = thing('sports ball', [0.2, 0.5]);
+    const person = thing('person', [0.5, 0.5]);
+    expect(sayScene([ball, person])).toBe('A person is in the middle.');
+    expect(sayScene([ball])).toBe('A sports ball is on the left.');
+    expect(sayScene([thing('sports ball', [0.2, 0.5], [0.8, 0.5]), person])).toBe('A sports ball moves to the right; a person is in the middle.'); // prettier-ignore
   });
 
   test('a telephone that goes about by itself is something else', () => {
