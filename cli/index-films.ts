@@ -9,7 +9,7 @@ import { addRequestOptions, sentFields } from './request-options.ts';
 
 const examples = `
 Each shot gets a caption, by a captioner as "tessera caption" has them, and a place among meanings, by a CLIP. nano's own CLIP knows the
-clips of its world; for real footage name one of the hub or a folder. What is left out is as the latest film was indexed.
+clips of its world; for real footage name one of the hub or a folder. With --speech shots are found by what is said in them too. What is left out is as the latest film was indexed.
 
 A film that is as it was is not looked at again; one that was moved is known by its content; one that is gone vanishes. A folder that is
 empty or gone may be a disk that is not mounted: its films are forgotten with --prune only. After Ctrl-C the same command goes on.
@@ -17,6 +17,7 @@ empty or gone may be a disk that is not mounted: its films are forgotten with --
 Examples:
   $ tessera index clips/
   $ tessera index films/ "cams/**/*.mkv" --clip hf:Xenova/clip-vit-base-patch32
+  $ tessera index talks/ --speech hf:onnx-community/whisper-base
   $ tessera index films/ --captioner openai:http://127.0.0.1:11434/v1 --model llava --json
 
 Ends with 1 when a film among several failed; the others are done.`;

@@ -31,10 +31,10 @@ export async function openSearchPage(
 const openers = { linux: ['xdg-open'], darwin: ['open'], win32: ['cmd', '/c', 'start', ''] } as const;
 
 export function pageOf(question: string, hits: readonly PicturedHit[]): string {
-  const cards = hits.map(({ film, start, end, caption, thumbnail }) => {
+  const cards = hits.map(({ film, start, end, caption, said, thumbnail }) => {
     const picture = thumbnail === null ? '' : ` src="${safe(pathToFileURL(thumbnail).href)}"`;
     const place = `${safe(pathToFileURL(film).href)}#t=${start.toFixed(2)}`;
-    return `<a href="${place}"><img alt=""${picture}><br>${safe(caption)}<br><small>${safe(basename(film))} ${time(start)}–${time(end)}</small></a>`;
+    return `<a href="${place}"><img alt=""${picture}><br>${safe(caption)}${said === '' ? '' : ` <q>${safe(said)}</q>`}<br><small>${safe(basename(film))} ${time(start)}–${time(end)}</small></a>`;
   });
   const title = safe(question);
   return `<!doctype html><meta charset="utf-8"><title>${title}</title><style>${style}</style><h1>${title}</h1><main>${cards.join('\n')}</main>\n`;

@@ -7,7 +7,7 @@ import { near, table, time } from './format.ts';
 import { addRequestOptions, sentFields } from './request-options.ts';
 
 const examples = `
-Looks in what "tessera index" has seen: the words of captions, and how near a shot lies to the question in the space of the CLIP that it
+Looks in what "tessera index" has seen: the words of captions and of what is said, and how near a shot lies to the question in the space of the CLIP that it
 was indexed with. Shots that both find come first. Thumbnails are drawn for --json and --open, and kept in the cache.
 
 Examples:
@@ -48,4 +48,9 @@ async function run(question: string, options: Readonly<Record<string, unknown>>)
   }
 }
 
-const rowOf = ({ film, start, end, caption }: SearchHit): string[] => [near(film), `${time(start)}–${time(end)}`, caption]; // prettier-ignore
+const MOST_SAID = 100;
+
+function rowOf({ film, start, end, caption, said }: SearchHit): string[] {
+  const words = said.length > MOST_SAID ? `${said.slice(0, MOST_SAID).replace(/\s+\S*$/, '')} …` : said;
+  return [near(film), `${time(start)}–${time(end)}`, said === '' ? caption : `${caption} “${words}”`];
+}

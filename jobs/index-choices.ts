@@ -1,6 +1,6 @@
 // How films are looked at for the index: as the request says, and else as the latest film was, so that "tessera index films/" goes on
 // as it began. Changed choices are another look, and so are towers that were trained again.
-import { bestCaptioner, parseCaptionerName } from './captioner-names.ts';
+import { bestCaptioner, parseCaptionerName, parseSpeechName } from './captioner-names.ts';
 import type { ParsedIndexRequest } from './index-request.ts';
 import { findSpace, type NamedSpace } from './open-space.ts';
 import type { IndexChoices } from './search-store.ts';
@@ -8,6 +8,9 @@ import type { Settings } from './settings.ts';
 
 /** Choices that belong to a captioner, and go with it. */
 const ofCaptioner = ['model', 'prompt', 'prefix', 'language'] as const;
+
+/** The `speech` of those who want none any more. */
+const SILENT = 'none';
 
 /** @throws InvalidRequestError for names of nothing, ModelFileError */
 export async function chooseLook(
@@ -20,7 +23,10 @@ export async function chooseLook(
   const captioner = isAsBefore ? latest.captioner : asked === undefined || asked === 'auto' ? await bestCaptioner(settings) : asked; // prettier-ignore
   parseCaptionerName(captioner);
   const space = await findSpace(clip, settings);
+  const { speech = latest?.['speech'] as string | undefined } = request;
+  if (speech !== undefined && speech !== SILENT) parseSpeechName(speech);
+  const heard = speech === undefined || speech === SILENT ? {} : { speech };
   const words = ofCaptioner.map((name) => [name, request[name] ?? (isAsBefore ? latest[name] : undefined)] as const);
   const sent = Object.fromEntries([['every', every] as const, ...words].filter(([, value]) => value !== undefined));
-  return { choices: { captioner, clip: space.clip, space: space.name, ...sent }, space };
+  return { choices: { captioner, clip: space.clip, space: space.name, ...heard, ...sent }, space };
 }

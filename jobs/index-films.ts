@@ -3,8 +3,10 @@
 import { stat } from 'node:fs/promises';
 import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
 import { findFfmpeg, type FfmpegTools } from '../io/ffmpeg.ts';
+import { unreadable } from '../io/probe-video.ts';
+import type { Caption } from '../understanding/cues.ts';
 import type { CaptionProgress } from './caption.ts';
-import { describeFilm, probeFilm } from './caption-film.ts';
+import { describeFilm, hearFilm, probeFilm } from './caption-film.ts';
 import { parseCaptionRequest } from './caption-request.ts';
 import { chooseLook } from './index-choices.ts';
 import { findFilms } from './index-files.ts';
@@ -148,13 +150,17 @@ async function indexOne(run: Run, turn: Turn): Promise<IndexedFilm> {
   return { film, state: 'indexed', shots: shots.length, tookSeconds: (performance.now() - began) / 1000 };
 }
 
-/** Looks at a film shot by shot, from where an earlier process was stopped. */
+/** Looks at a film shot by shot, from where an earlier process was stopped, and listens to it. */
 async function lookAt({ tools, choices, look, settings, options }: Run, turn: Turn): Promise<ShotToIndex[]> {
   const { signal, onProgress, onNotice } = options;
-  const film = await probeFilm(tools, turn.film, { speech: false, signal });
-  const tell = (stage: 'load' | 'look', seconds: number): void =>
+  const { speech, ...seeing } = choices;
+  const film = await probeFilm(tools, turn.film, { speech: speech !== undefined, signal });
+  if (film.kind === 'sound')
+    throw unreadable(turn.film, 'there is only sound in it. The index finds shots, which have pictures.');
+  const tell = (stage: 'load' | 'look' | 'listen', seconds: number): void =>
     onProgress?.({ stage, video: turn.film, number: turn.number + 1, videos: turn.films, seconds, durationSeconds: film.durationSeconds }); // prettier-ignore
-  const saved = await SavedCaptions.open(settings.cacheFolder, await captionKey(turn.film, { index: 1, ...choices }));
+  // What was seen is as good when words are listened for later.
+  const saved = await SavedCaptions.open(settings.cacheFolder, await captionKey(turn.film, { index: 1, ...seeing }));
   if (!saved.isComplete) {
     tell('load', 0);
     const captioner = await look.open();
@@ -162,10 +168,24 @@ async function lookAt({ tools, choices, look, settings, options }: Run, turn: Tu
     await describeFilm(film, { tools, captioner, request, saved, signal, onSeconds: (at) => tell('look', at) });
   }
   for (const notice of saved.notices) onNotice?.(`${turn.film}: ${notice}`);
-  return saved.moments.map(({ startSeconds, endSeconds, description: { text, place = [] } }) => ({
-    startSeconds,
-    endSeconds,
-    caption: text,
-    place,
-  }));
+  const listener = film.hasAudio ? await look.listener() : undefined;
+  const onSeconds = (at: number): void => tell('listen', at);
+  const heard = listener === undefined ? [] : await hearFilm(tools, film, listener, { signal, onSeconds });
+  return saved.moments.map((moment) => {
+    const { startSeconds, endSeconds, description } = moment;
+    const { text, place = [] } = description;
+    return { startSeconds, endSeconds, caption: text, said: saidIn(moment, heard), place };
+  });
+}
+
+type Stretch = Pick<Caption, 'startSeconds' | 'endSeconds'>;
+
+/** What is heard in a shot, or for the most part; what goes on through several shots is said in each. */
+function saidIn(shot: Stretch, heard: readonly Caption[]): string {
+  const lasts = ({ startSeconds, endSeconds }: Stretch): number => endSeconds - startSeconds;
+  const inside = heard.filter((said) => {
+    const shared = Math.min(shot.endSeconds, said.endSeconds) - Math.max(shot.startSeconds, said.startSeconds);
+    return shared >= Math.min(lasts(shot), lasts(said)) / 2;
+  });
+  return inside.map(({ text }) => text).join(' ');
 }

@@ -4,7 +4,7 @@ import { InvalidRequestError } from '../graph/errors.ts';
 import { captionSchema } from './caption-request.ts';
 import { problemOf } from './request-problem.ts';
 
-const { videos, captioner, model, every, prompt, prefix, language, concurrency, timeout, retries } =
+const { videos, captioner, model, every, speech, prompt, prefix, language, concurrency, timeout, retries } =
   captionSchema.shape;
 const text = (most: number) =>
   z
@@ -23,6 +23,9 @@ export const indexSchema = z.strictObject({
     .describe('where meaning comes from: nano (default), or for real footage hf:<model>, a CLIP or SigLIP'),
   model,
   every: every.describe('look at one picture in so much time (default 500ms)'),
+  speech: speech.describe(
+    'find shots by what is said too, as hf:<model> hears it, a Whisper or Wav2Vec2; none to stop',
+  ),
   prompt,
   prefix,
   language,

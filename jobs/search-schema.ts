@@ -36,8 +36,14 @@ const tables = `
     words tsvector GENERATED ALWAYS AS (to_tsvector('english', caption)) STORED,
     place vector NOT NULL
   );
-  CREATE INDEX IF NOT EXISTS shot_of_content ON tessera.shot (content);
-  CREATE INDEX IF NOT EXISTS shot_words ON tessera.shot USING gin (words);`;
+  CREATE INDEX IF NOT EXISTS shot_of_content ON tessera.shot (content);`;
+
+/** What is said came later than what is seen: tables that were made before lack it. Their words are found together. */
+const spokenWords = `
+  ALTER TABLE tessera.shot ADD COLUMN said text NOT NULL DEFAULT '';
+  ALTER TABLE tessera.shot ADD COLUMN said_words tsvector GENERATED ALWAYS AS (to_tsvector('english', said)) STORED;
+  DROP INDEX IF EXISTS tessera.shot_words;
+  CREATE INDEX shot_all_words ON tessera.shot USING gin ((words || said_words));`;
 
 /** Makes what is missing. @returns the schemas to look for names in @throws JobFailedError (NO_PGVECTOR) */
 export async function prepareSearchSchema(pool: PatientPool): Promise<string> {
@@ -53,6 +59,10 @@ export async function prepareSearchSchema(pool: PatientPool): Promise<string> {
     const path = [...new Set(['tessera', rows[0]!.home])].join(', ');
     await client.query(`SET LOCAL search_path TO ${path}`);
     await client.query(tables);
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_attribute WHERE attrelid = 'tessera.shot'::regclass AND attname = 'said'`,
+    );
+    if (rowCount === 0) await client.query(spokenWords);
     return path;
   });
 }

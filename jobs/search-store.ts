@@ -30,6 +30,8 @@ export interface ShotToIndex {
   readonly startSeconds: number;
   readonly endSeconds: number;
   readonly caption: string;
+  /** What is said in it; empty where nobody listened. */
+  readonly said?: string;
   /** Of length 1. */
   readonly place: readonly number[];
 }
@@ -57,6 +59,7 @@ export interface FoundShot {
   readonly startSeconds: number;
   readonly endSeconds: number;
   readonly caption: string;
+  readonly said: string;
 }
 
 export interface Within {
@@ -135,14 +138,15 @@ export class SearchStore {
       if (rows[0] !== undefined && width !== undefined) {
         const space = await spaceOf(client, choices, width);
         await client.query(
-          `INSERT INTO shot (content, space, start_seconds, end_seconds, caption, place)
-           SELECT $1, $2, * FROM unnest($3::float8[], $4::float8[], $5::text[], $6::text[]::vector[])`,
+          `INSERT INTO shot (content, space, start_seconds, end_seconds, caption, said, place)
+           SELECT $1, $2, * FROM unnest($3::float8[], $4::float8[], $5::text[], $6::text[], $7::text[]::vector[])`,
           [
             rows[0].id,
             space,
             shots.map(({ startSeconds }) => startSeconds),
             shots.map(({ endSeconds }) => endSeconds),
             shots.map(({ caption }) => caption),
+            shots.map(({ said = '' }) => said),
             shots.map(({ place }) => vectorText(place)),
           ],
         );
@@ -170,7 +174,7 @@ export class SearchStore {
     return this.#rows<Space>('SELECT * FROM space WHERE EXISTS (SELECT FROM shot WHERE space = space.id) ORDER BY id');
   }
 
-  /** Shots whose captions have all words of the question, then those that have some of them, each with the best first. */
+  /** Shots whose captions, or what is said in them, have all words of the question, then those that have some of them, each with the best first. */
   async byWords(question: string, within: Within): Promise<readonly number[]> {
     const all = `plainto_tsquery('english', $1)`;
     const some = `CAST(replace(${all}::text, '&', '|') AS tsquery)`;
@@ -196,7 +200,7 @@ export class SearchStore {
   /** Shots by their numbers, in that order. */
   shots(ids: readonly number[]): Promise<readonly FoundShot[]> {
     return this.#rows<FoundShot>(
-      `SELECT s.id, c.key, caption, start_seconds AS "startSeconds", end_seconds AS "endSeconds",
+      `SELECT s.id, c.key, caption, said, start_seconds AS "startSeconds", end_seconds AS "endSeconds",
          (SELECT array_agg(path ORDER BY path) FROM film WHERE film.content = c.id) AS paths
        FROM shot s JOIN content c ON c.id = s.content WHERE s.id = ANY ($1) ORDER BY array_position($1, s.id)`,
       [ids],
@@ -217,7 +221,7 @@ export class SearchStore {
   async #matching(query: string, question: string, { count, folders }: Within): Promise<readonly number[]> {
     const found = await this.#rows<{ id: number }>(
       `SELECT id FROM (
-         SELECT id, words FROM shot s WHERE words @@ ${query} ${folders === undefined ? '' : `AND ${isBelow}`} LIMIT ${MOST_RANKED}
+         SELECT id, words || said_words AS words FROM shot s WHERE (words || said_words) @@ ${query} ${folders === undefined ? '' : `AND ${isBelow}`} LIMIT ${MOST_RANKED}
        ) AS fitting ORDER BY ts_rank(words, ${query}) DESC, id LIMIT ${count}`,
       [question, folders].filter((value) => value !== undefined),
     );

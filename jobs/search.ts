@@ -1,4 +1,4 @@
-// Finds shots of indexed films by a question: by the words of their captions and by how near they lie to it in the joint space, both
+// Finds shots of indexed films by a question: by the words of their captions and of what is said, and by how near they lie to it in the joint space, both
 // rankings made one. What was opened for one question stays open for the next.
 import { resolve } from 'node:path';
 import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
@@ -19,6 +19,8 @@ export interface SearchHit {
   readonly start: number;
   readonly end: number;
   readonly caption: string;
+  /** What is said in the shot; empty where nobody listened. */
+  readonly said: string;
   /** The higher the better; of use only beside the other scores of the same answer. */
   readonly score: number;
   /** What it was found by. */
@@ -121,10 +123,10 @@ export class Searcher {
 }
 
 function hitOf(
-  { key, paths, startSeconds, endSeconds, caption }: FoundShot,
+  { key, paths, startSeconds, endSeconds, caption, said }: FoundShot,
   found: Pick<SearchHit, 'score' | 'by'>,
 ): SearchHit {
   const [film = '', ...copies] = paths;
   const id = `${key}-${Math.round(startSeconds * 1000)}`;
-  return { id, film, copies, start: startSeconds, end: endSeconds, caption, ...found };
+  return { id, film, copies, start: startSeconds, end: endSeconds, caption, said, ...found };
 }

@@ -24,7 +24,8 @@ export async function searchTool(args: Readonly<Record<string, unknown>>, run: T
   const wish = parseFields(searchInput, args);
   const { shots, notices } = await soon(findShots(wish, { settings, tellsPaths, searcher }));
   const lines = shots.map(
-    ({ film, start, end, caption }) => `${film} ${start.toFixed(1)}–${end.toFixed(1)} s: ${caption}`,
+    ({ film, start, end, caption, said }) =>
+      `${film} ${start.toFixed(1)}–${end.toFixed(1)} s: ${caption}${said === '' ? '' : ` Said: “${said}”`}`,
   );
   const texts = [...notices, lines.length === 0 ? 'No shot was found.' : lines.join('\n')];
   return { data: { shots, notices }, videos: [], texts, links: shots.flatMap(linksOf) };

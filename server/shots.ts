@@ -19,6 +19,7 @@ export const shotSchema = z.object({
   start: z.number().describe('seconds'),
   end: z.number(),
   caption: z.string(),
+  said: z.string().describe('what is said in it; empty where nobody listened'),
   score: z.number().describe('the higher the better, among those of one answer'),
   by: z.array(z.enum(['words', 'meaning'])).describe('what it was found by'),
 });
@@ -47,13 +48,13 @@ export async function findShots(
 }
 
 function shotOf(
-  { id, film, start, end, caption, score, by }: SearchHit,
+  { id, film, start, end, caption, said, score, by }: SearchHit,
   settings: Settings,
   tellsPaths: boolean,
 ): Shot {
   const isVideo = dirname(film) === join(settings.dataFolder, 'videos');
   const video = isVideo ? basename(film, '.mp4') : null;
-  return { id, video, film: tellsPaths ? film : basename(film), start, end, caption, score, by: [...by] };
+  return { id, video, film: tellsPaths ? film : basename(film), start, end, caption, said, score, by: [...by] };
 }
 
 /** The path of the picture of a shot. @throws Problem 404 also for shots that the caller may not see */

@@ -8,7 +8,10 @@ import { Searcher } from '../../jobs/search.ts';
 import { SearchStore } from '../../jobs/search-store.ts';
 import { shotPicture } from '../../jobs/shot-pictures.ts';
 import { loadPicture } from '../../io/pictures.ts';
-import { writeColours } from '../understanding/clips.ts';
+import { EmbeddedStore } from '../../jobs/embedded-store.ts';
+import { embeddedPool } from '../../jobs/postgres-pool.ts';
+import { ffmpeg, writeColours } from '../understanding/clips.ts';
+import { writeTinyListener } from '../understanding/tiny-hub-models.ts';
 import { BOAT, DOG, filmTeller, TRAIN } from './film-teller.ts';
 import { settingsIn, sharedScratch } from './scratch.ts';
 
@@ -137,7 +140,75 @@ describe('an index', { timeout: 10 * MINUTES }, () => {
   });
 });
 
+describe('what is said', { timeout: 10 * MINUTES }, () => {
+  const heard = join(folder, 'heard');
+  const listening = { ...settings, modelFolders: [...settings.modelFolders, folder] };
+  const listen = (request: Partial<IndexRequest>) =>
+    indexFilms({ videos: [heard], ...request }, { settings: listening });
+
+  it('is found in its shot, goes on being listened for, and takes no second look', async () => {
+    await mkdir(heard);
+    await writeTinyListener(join(folder, 'listener'));
+    await writeColours(join(folder, 'mute.mp4'), [BOAT, DOG]);
+    const sound = [
+      '-f',
+      'lavfi',
+      '-i',
+      'aevalsrc=if(gt(t\\,1)\\,sin(1800*t*t)\\,0):d=2',
+      '-c:v',
+      'copy',
+      '-c:a',
+      'aac',
+    ];
+    await ffmpeg('-i', join(folder, 'mute.mp4'), ...sound, join(heard, 'loud.mp4'));
+    await copyFile(join(folder, 'mute.mp4'), join(heard, 'mute.mp4'));
+    const { captioner, seen } = await filmTeller();
+    await listen({ captioner });
+    const looked = seen();
+    expect((await search('dog', { folder: heard })).hits.map(({ said }) => said).join('')).toBe('');
+
+    const { films: done } = await listen({ speech: 'hf:listener' });
+    expect(done.map(({ state }) => state)).toEqual(['indexed', 'indexed']);
+    expect(seen()).toBe(looked);
+    const { hits } = await search('dog', { folder: heard });
+    const loud = hits.find(({ film }) => film.endsWith('loud.mp4'))!;
+    expect(loud.said).toMatch(/^[A-J ]+$/);
+    expect(hits.find(({ film }) => film.endsWith('mute.mp4'))!.said).toBe('');
+    const [word = ''] = loud.said.split(' ').sort((a, b) => b.length - a.length);
+    const found = await search(`${word.toLowerCase()} dog`, { folder: heard });
+    expect(found.hits[0]).toMatchObject({ id: loud.id, said: loud.said });
+    expect(found.hits[0]!.by).toContain('words');
+
+    const again = await listen({});
+    expect(again.films.map(({ state }) => state)).toEqual(['unchanged', 'unchanged']);
+    await listen({ speech: 'none' });
+    expect((await search('dog', { folder: heard })).hits.map(({ said }) => said).join('')).toBe('');
+  });
+
+  it('is refused where there is no picture, or no such model', async () => {
+    await ffmpeg('-f', 'lavfi', '-i', 'sine=d=1', join(folder, 'talk.mp3'));
+    const talk = indexFilms({ videos: [join(folder, 'talk.mp3')], speech: 'hf:listener' }, { settings: listening });
+    await expect(talk).rejects.toThrow(/only sound in it\. The index finds shots/);
+    await expect(listen({ speech: 'whisper' })).rejects.toThrow(/must be hf:<model>/);
+    await expect(listen({ speech: 'hf:./nowhere' })).rejects.toThrow(/nowhere/);
+  });
+});
+
 describe('a search store', { timeout: 10 * MINUTES }, () => {
+  it('takes up one that was made before words were listened for', async () => {
+    const host = await EmbeddedStore.open(join(settings.dataFolder, 'queue'));
+    const pool = embeddedPool(host);
+    await pool.transaction(async (client) => {
+      await client.query('ALTER TABLE tessera.shot DROP COLUMN said CASCADE');
+      await client.query('ALTER TABLE tessera.shot DROP COLUMN IF EXISTS said_words CASCADE');
+      await client.query('CREATE INDEX shot_words ON tessera.shot USING gin (words)');
+    });
+    await pool.end();
+    await host.close();
+    const { hits } = await search('dog');
+    expect(hits[0]).toMatchObject({ caption: 'A dog runs in the snow.', said: '' });
+  });
+
   it('gives the nearest places of a space, and only below a folder', async () => {
     const place = (angle: number): number[] => [Math.cos(angle), Math.sin(angle)];
     const choices = { captioner: 'detector', clip: 'compass', space: 'compass' };
