@@ -94,7 +94,10 @@ export function createApp(parts: AppParts): Hono {
   app.all('/mcp', refuseMcp);
   app.route('/v1/videos', videoRoutes({ videos, captions, keys, events }));
   app.route('/v1/captions', captionRoutes({ captions, keys, events, mostUploadBytes }));
-  app.route('/v1', searchRoutes({ settings: queue.settings, tellsPaths: false, searcher: () => agent.searcher() }));
+  app.route(
+    '/v1',
+    searchRoutes({ settings: queue.settings, tellsPaths: false, searcher: () => agent.searcher(), captions }),
+  );
   return app;
 }
 

@@ -19,10 +19,10 @@ export const shotTemplate: ResourceTemplate = {
 
 /** @throws Problem */
 export async function searchTool(args: Readonly<Record<string, unknown>>, run: ToolRun): Promise<ToolOutcome> {
-  const { videos, searcher, soon, tellsPaths } = run;
+  const { videos, captions, searcher, soon, tellsPaths } = run;
   const { settings } = videos.queue;
   const wish = parseFields(searchInput, args);
-  const { shots, notices } = await soon(findShots(wish, { settings, tellsPaths, searcher }));
+  const { shots, notices } = await soon(findShots(wish, { settings, tellsPaths, searcher, captions }));
   const lines = shots.map(
     ({ film, start, end, caption, said }) =>
       `${film} ${start.toFixed(1)}–${end.toFixed(1)} s: ${caption}${said === '' ? '' : ` Said: “${said}”`}`,

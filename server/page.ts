@@ -15,7 +15,7 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 const pictures = ['mark.svg', 'band.svg', 'chevron.svg'];
-const styles = ['base.css', 'composer.css', 'clips.css', 'films.css', 'tiles.css'];
+const styles = ['base.css', 'composer.css', 'clips.css', 'films.css', 'shots.css', 'tiles.css'];
 const scripts = [
   'page',
   'api',
@@ -24,6 +24,7 @@ const scripts = [
   'films',
   'gallery',
   'mosaic',
+  'shots',
   'stage',
   'stage-words',
   'token',

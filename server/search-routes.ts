@@ -1,6 +1,7 @@
 // /v1/search and the pictures of shots that it finds, for whoever may ask the server.
 import { Hono } from 'hono';
 import { z } from 'zod';
+import type { Captions } from '../jobs/captions.ts';
 import { valueOfText } from '../jobs/request-text.ts';
 import { sendFile } from './content.ts';
 import { parseFields } from './create-captions.ts';
@@ -14,7 +15,7 @@ export const foundShotsSchema = z.object({
 
 const shape: Readonly<Record<string, z.ZodType>> = searchInput.shape;
 
-export function searchRoutes(seeker: ShotSeeker): Hono {
+export function searchRoutes(seeker: ShotSeeker & { readonly captions: Captions }): Hono {
   return new Hono()
     .get('/search', async (c) => {
       const fields = Object.entries(c.req.query()).map(([name, text]) => [name, valueOfText(shape[name], text)]);

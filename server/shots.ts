@@ -2,6 +2,7 @@
 // server made or was sent, and is told names, not paths.
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import type { Captions } from '../jobs/captions.ts';
 import { searchSchema } from '../jobs/index-request.ts';
 import { belowFolder } from '../jobs/index-files.ts';
 import type { Searcher, SearchHit } from '../jobs/search.ts';
@@ -15,6 +16,7 @@ export const searchInput = searchSchema.pick({ question: true, limit: true });
 export const shotSchema = z.object({
   id: z.string(),
   video: z.string().nullable().describe('the id of the video that it is of, if that was made here'),
+  captions: z.string().nullable().describe('the id of the captions of the film that it is of, if that was sent here'),
   film: z.string().describe('the name of the film; its path where the caller is a program of this machine'),
   start: z.number().describe('seconds'),
   end: z.number(),
@@ -41,10 +43,16 @@ const shelves = ({ dataFolder }: Settings): readonly string[] =>
 /** @throws InvalidRequestError when nothing is indexed, ModelFileError, JobFailedError */
 export async function findShots(
   wish: z.output<typeof searchInput>,
-  { settings, tellsPaths, searcher }: ShotSeeker,
+  { settings, tellsPaths, searcher, captions }: ShotSeeker & { readonly captions: Captions },
 ): Promise<{ readonly shots: readonly Shot[]; readonly notices: readonly string[] }> {
   const { hits, notices } = await (await searcher()).search(wish, tellsPaths ? undefined : shelves(settings));
-  return { shots: hits.map((hit) => shotOf(hit, settings, tellsPaths)), notices };
+  const shots = hits.map((hit) => shotOf(hit, settings, tellsPaths));
+  const names = new Map<string, string>();
+  for (const { captions: id, film } of shots) {
+    // Films that were sent lie there by a name of the server's; their senders know another.
+    if (id !== null && !tellsPaths && !names.has(id)) names.set(id, (await captions.get(id))?.record.name ?? film);
+  }
+  return { shots: shots.map((shot) => ({ ...shot, film: names.get(shot.captions ?? '') ?? shot.film })), notices };
 }
 
 function shotOf(
@@ -54,7 +62,20 @@ function shotOf(
 ): Shot {
   const isVideo = dirname(film) === join(settings.dataFolder, 'videos');
   const video = isVideo ? basename(film, '.mp4') : null;
-  return { id, video, film: tellsPaths ? film : basename(film), start, end, caption, said, score, by: [...by] };
+  const isSent = dirname(dirname(film)) === join(settings.dataFolder, 'captions');
+  const captions = isSent ? basename(dirname(film)) : null;
+  return {
+    id,
+    video,
+    captions,
+    film: tellsPaths ? film : basename(film),
+    start,
+    end,
+    caption,
+    said,
+    score,
+    by: [...by],
+  };
 }
 
 /** The path of the picture of a shot. @throws Problem 404 also for shots that the caller may not see */

@@ -37,6 +37,16 @@
  * @property {{ code: string, message: string } | null} error
  * @property {number | null} remaining_seconds
  *
+ * @typedef {object} Shot
+ * @property {string} id
+ * @property {string | null} video
+ * @property {string | null} captions
+ * @property {string} film
+ * @property {number} start
+ * @property {number} end
+ * @property {string} caption
+ * @property {string} said
+ *
  * @typedef {{ param: string, message: string }} FieldProblem
  * @typedef {{ completed: boolean, seconds: number | null, waiting_jobs: number }} Estimate
  * @typedef {{ data: Video[], last_id: string | null, has_more: boolean }} VideoPage
@@ -118,6 +128,9 @@ export async function listVideos({ limit, after }) {
   return (await send(`/v1/videos?${query}`)).json();
 }
 
+/** @param {string} id @returns {Promise<Video>} */
+export const videoOf = async (id) => (await send(`/v1/videos/${id}`)).json();
+
 /** @param {string} id */
 export const deleteVideo = (id) => send(`/v1/videos/${id}`, { method: 'DELETE' });
 
@@ -147,12 +160,25 @@ export async function sendFilm(film) {
   return (await send('/v1/captions', { method: 'POST', body })).json();
 }
 
+/** @param {string} id @returns {Promise<Captions>} */
+export const filmOf = async (id) => (await send(`/v1/captions/${id}`)).json();
+
 /** @param {string} id */
 export const deleteCaptions = (id) => send(`/v1/captions/${id}`, { method: 'DELETE' });
 
 /** A blob URL, to be revoked by whoever asked. @param {string} id @param {'vtt' | 'srt' | 'video'} format */
 export async function captionsUrl(id, format) {
   const answer = await send(`/v1/captions/${id}/content?format=${format}`);
+  return URL.createObjectURL(await answer.blob());
+}
+
+/** @param {string} question @param {AbortSignal} signal @returns {Promise<{ data: readonly Shot[], notices: readonly string[] }>} */
+export const findShots = async (question, signal) =>
+  (await send(`/v1/search?${new URLSearchParams({ question, limit: '12' })}`, { signal })).json();
+
+/** The middle of a shot as a blob URL, to be revoked by whoever asked. @param {string} id @param {AbortSignal} signal */
+export async function shotUrl(id, signal) {
+  const answer = await send(`/v1/shots/${id}/content`, { signal });
   return URL.createObjectURL(await answer.blob());
 }
 

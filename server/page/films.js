@@ -98,8 +98,11 @@ function clear() {
   state.textContent = '';
 }
 
-/** @param {Captions} film @param {boolean} isNew */
-async function show(film, isNew) {
+/** Shows a film from a time on. @param {Captions} film @param {number} seconds */
+export const showFilm = (film, seconds) => show(film, false, seconds);
+
+/** @param {Captions} film @param {boolean} isNew @param {number} [seconds] where to begin */
+async function show(film, isNew, seconds = 0) {
   clear();
   shown = new AbortController();
   shownId = film.id;
@@ -115,7 +118,7 @@ async function show(film, isNew) {
     if (isNew) announce(ended.status === 'completed' ? 'The captions are done.' : captionStateOf(ended));
     void guarded(refreshFilms);
   }
-  if (ended.status === 'completed') await play(ended, signal);
+  if (ended.status === 'completed') await play(ended, { signal, seconds });
 }
 
 /** Says how far a film is, until it has ended. @param {Captions} film @param {AbortSignal} signal */
@@ -130,8 +133,8 @@ async function endOf(film, signal) {
   return now;
 }
 
-/** @param {Captions} film @param {AbortSignal} signal */
-async function play({ id, name }, signal) {
+/** @param {Captions} film @param {{ signal: AbortSignal, seconds: number }} how */
+async function play({ id, name }, { signal, seconds }) {
   const [url, track, text] = await Promise.all([
     captionsUrl(id, 'video'),
     captionsUrl(id, 'vtt'),
@@ -143,6 +146,7 @@ async function play({ id, name }, signal) {
   const video = make('video', 'film-clip');
   Object.assign(video, { src: url, controls: true, muted: true, playsInline: true });
   video.setAttribute('aria-label', name);
+  if (seconds > 0) video.addEventListener('loadedmetadata', () => (video.currentTime = seconds), { once: true });
   element('film-frame', HTMLDivElement).replaceChildren(video);
   showWords(video, words, track);
   const stem = name.replace(/\.[^.]*$/, '');

@@ -1,10 +1,11 @@
 // Joins the parts of the page: the form makes a video, the stage shows and follows it, the gallery keeps all of
-// them, and films that somebody has already are put into words.
-import { ApiError, capabilities, prepareToken } from './api.js';
+// them, films that somebody has already are put into words, and shots of all are found.
+import { ApiError, capabilities, filmOf, prepareToken, videoOf } from './api.js';
 import { fillFrom, offerModels, showEstimateSoon, startComposer } from './composer.js';
 import { element } from './dom.js';
-import { refreshFilms, startFilms } from './films.js';
+import { refreshFilms, showFilm, startFilms } from './films.js';
 import * as gallery from './gallery.js';
+import { startShots } from './shots.js';
 import * as stage from './stage.js';
 import { showToken, startTokenDialog } from './token.js';
 
@@ -38,10 +39,16 @@ async function start() {
   await refreshFilms();
 }
 
-/** @param {import('./api.js').Video} video @param {boolean} focus */
-function choose(video, focus) {
-  stage.show(video, { focus });
+/** @param {import('./api.js').Video} video @param {boolean} focus @param {number} [seconds] where to begin */
+function choose(video, focus, seconds) {
+  stage.show(video, { focus, seconds });
   gallery.markChosen(video.id);
+}
+
+/** Shows what a shot is of, from there on. @param {import('./api.js').Shot} shot */
+async function open({ video, captions, start }) {
+  if (video !== null) choose(await videoOf(video), true, start);
+  else if (captions !== null) await showFilm(await filmOf(captions), start);
 }
 
 startTokenDialog(() => location.reload());
@@ -66,6 +73,7 @@ stage.startStage({
   onTrouble: tellTrouble,
 });
 startFilms({ guarded });
+startShots({ onOpen: (shot) => void guarded(() => open(shot)), guarded });
 gallery.startGallery({ onChoose: (video) => choose(video, true), guarded });
 element('notice-retry', HTMLButtonElement).addEventListener('click', () => void guarded(start));
 void guarded(start);

@@ -49,8 +49,11 @@ export function startStage(given) {
 
 export const shownId = () => current?.id;
 
-/** Shows a video, and follows it until it has ended. @param {Video} video @param {{ focus: boolean }} options */
-export function show(video, { focus }) {
+/**
+ * Shows a video, and follows it until it has ended.
+ * @param {Video} video @param {{ focus: boolean, seconds?: number | undefined }} options where to begin
+ */
+export function show(video, { focus, seconds = 0 }) {
   following.abort();
   following = new AbortController();
   const { signal } = following;
@@ -60,14 +63,14 @@ export function show(video, { focus }) {
     section.scrollIntoView({ block: 'nearest', behavior: prefersStillness() ? 'auto' : 'smooth' });
     title.focus({ preventScroll: true });
   }
-  if (video.status === 'completed') return void play(video, signal);
+  if (video.status === 'completed') return void play(video, { signal, seconds });
   if (video.status === 'failed') return;
   const tell = (/** @type {Video | undefined} */ next) => {
     if (signal.aborted) return;
     if (next === undefined) return leave();
     render(next);
     listeners.onChange(next);
-    if (next.status === 'completed') void play(next, signal);
+    if (next.status === 'completed') void play(next, { signal, seconds });
   };
   followVideo(video.id, signal, tell).catch(listeners.onTrouble);
 }
@@ -140,8 +143,8 @@ function tellSometimes({ status, progress, error }) {
   told = texts[status];
 }
 
-/** @param {Video} video @param {AbortSignal} signal */
-async function play({ id, prompt }, signal) {
+/** @param {Video} video @param {{ signal: AbortSignal, seconds: number }} how */
+async function play({ id, prompt }, { signal, seconds }) {
   try {
     const url = await contentUrl(id, 'video');
     if (signal.aborted) return URL.revokeObjectURL(url);
@@ -150,6 +153,7 @@ async function play({ id, prompt }, signal) {
     Object.assign(video, { src: url, controls: true, loop: true, muted: true, playsInline: true, autoplay: !prefersStillness() }); // prettier-ignore
     video.setAttribute('aria-label', prompt);
     video.addEventListener('loadeddata', () => video.classList.add('ready'));
+    if (seconds > 0) video.addEventListener('loadedmetadata', () => (video.currentTime = seconds), { once: true });
     frame.append(video);
     Object.assign(download, { href: url, download: `${fileName(prompt)}.mp4`, hidden: false });
     await offerWords(id, video, { signal, onTrouble: listeners.onTrouble });
