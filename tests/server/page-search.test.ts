@@ -34,8 +34,9 @@ it('finds shots and leads into their films', { timeout: 20 * MINUTES }, async ()
     const { status } = (await (await server.ask(`/v1/captions/${sent.id}`)).json()) as { status: string };
     return status === 'completed';
   });
-  const { page, complaints, close } = await visit(browser, server.url, { viewport: { width: 1100, height: 800 } });
-  onTestFinished(close);
+  const visited = await visit(browser, server.url, { viewport: { width: 1100, height: 800 } });
+  onTestFinished(() => visited.close());
+  const { page, complaints } = visited;
   await page.locator('.stage[data-status=completed]').waitFor();
   const ask = async (question: string): Promise<void> => {
     await page.locator('#question').fill(question);
