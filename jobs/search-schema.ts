@@ -3,8 +3,11 @@
 import { JobFailedError } from '../graph/errors.ts';
 import type { PatientPool } from './postgres-pool.ts';
 
-/** Made under a lock, as several programs may open the index for the first time at once. */
-const LOCK = 7_377_301;
+/**
+ * Held until its transaction ends by whoever makes tables or changes what they hold. Several programs may index at once: an index over
+ * places that two of them make would keep both from adding their shots.
+ */
+export const takeTurns = 'SELECT pg_advisory_xact_lock(7377301)';
 
 const tables = `
   CREATE TABLE IF NOT EXISTS tessera.space (
@@ -48,7 +51,7 @@ const spokenWords = `
 /** Makes what is missing. @returns the schemas to look for names in @throws JobFailedError (NO_PGVECTOR) */
 export async function prepareSearchSchema(pool: PatientPool): Promise<string> {
   return pool.transaction(async (client) => {
-    await client.query(`SELECT pg_advisory_xact_lock(${LOCK})`);
+    await client.query(takeTurns);
     await client.query('CREATE SCHEMA IF NOT EXISTS tessera');
     await client.query('CREATE EXTENSION IF NOT EXISTS vector SCHEMA tessera').catch((cause: unknown) => {
       throw withoutVector(cause);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { JobFailedError, TesseraError } from '../graph/errors.ts';
 import { EmbeddedStore } from './embedded-store.ts';
 import { embeddedPool, PatientPool, type PoolClient } from './postgres-pool.ts';
-import { placeIndex, prepareSearchSchema } from './search-schema.ts';
+import { placeIndex, prepareSearchSchema, takeTurns } from './search-schema.ts';
 import type { Settings } from './settings.ts';
 
 /** How a film was looked at. */
@@ -120,7 +120,7 @@ export class SearchStore {
 
   /** Says where content that is known lies. What lay there before goes. */
   putFilm(film: FilmToIndex): Promise<void> {
-    return this.#change((client) => putFilm(client, film));
+    return this.#write((client) => putFilm(client, film));
   }
 
   /** Adds content with its shots, and says where it lies. */
@@ -128,7 +128,7 @@ export class SearchStore {
     film: FilmToIndex,
     { sha256, choices, shots }: { sha256: string; choices: IndexChoices; shots: readonly ShotToIndex[] },
   ): Promise<void> {
-    return this.#change(async (client) => {
+    return this.#write(async (client) => {
       const content = [film.key, sha256, JSON.stringify(choices)];
       const { rows } = await client.query<{ id: number }>(
         'INSERT INTO content (key, sha256, choices) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id',
@@ -156,7 +156,7 @@ export class SearchStore {
   }
 
   removeFilms(paths: readonly string[]): Promise<void> {
-    return this.#change(async (client) => {
+    return this.#write(async (client) => {
       await client.query('DELETE FROM film WHERE path = ANY ($1)', [paths]);
       await client.query(forgetContents);
     });
@@ -230,6 +230,13 @@ export class SearchStore {
 
   #rows<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
     return this.#change(async (client) => (await client.query<R>(text, [...values])).rows);
+  }
+
+  #write<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    return this.#change(async (client) => {
+      await client.query(takeTurns);
+      return work(client);
+    });
   }
 
   /** The embedded database has one session for all its users, so that nothing may be set for longer. */
