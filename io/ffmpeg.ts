@@ -50,6 +50,11 @@ export interface RunningFfmpeg {
 /** Errors only, and no commands are read from the terminal. */
 const QUIET = ['-hide_banner', '-nostdin', '-v', 'error'];
 const TALKING = ['-hide_banner', '-nostdin', '-nostats', '-v', 'level+info'];
+/**
+ * The ffprobe that npm carries is linked statically and crashes when it loads this system's tables of characters, as it does for every
+ * MPEG transport stream, whose programmes have names. It can do without them, and needs nothing else from its environment.
+ */
+const ALONE = { GCONV_PATH: '/nonexistent' };
 const PROBE_TIMEOUT_MS = 60_000;
 const MAX_PROBE_BYTES = 16 << 20;
 
@@ -84,7 +89,9 @@ export async function runFfprobe(
   options: readonly string[],
   signal?: AbortSignal,
 ): Promise<unknown> {
-  const { stdout } = await execute(tools.ffprobe.path, ['-v', 'error', '-of', 'json', ...options], signal);
+  const { path, source } = tools.ffprobe;
+  const env = source === 'package' && process.platform === 'linux' ? ALONE : undefined;
+  const { stdout } = await execute(path, ['-v', 'error', '-of', 'json', ...options], { signal, env });
   return JSON.parse(stdout) as unknown;
 }
 
@@ -186,9 +193,15 @@ async function versionOf(path: string): Promise<string> {
 function execute(
   path: string,
   args: readonly string[],
-  signal?: AbortSignal,
+  { signal, env }: { readonly signal?: AbortSignal | undefined; readonly env?: NodeJS.ProcessEnv | undefined } = {},
 ): Promise<{ stdout: string; stderr: string }> {
-  const options = { timeout: PROBE_TIMEOUT_MS, maxBuffer: MAX_PROBE_BYTES, killSignal: 'SIGKILL', signal } as const;
+  const options = {
+    timeout: PROBE_TIMEOUT_MS,
+    maxBuffer: MAX_PROBE_BYTES,
+    killSignal: 'SIGKILL',
+    signal,
+    env,
+  } as const;
   return new Promise((settle, refuse) => {
     const child = execFile(path, args, options, (error: Error | null, stdout, stderr) => {
       if (error === null) settle({ stdout, stderr });
