@@ -6,7 +6,7 @@ import { type Frames, framesOf } from '../io/frames.ts';
 import { SAFE_INPUT, unreadable, type VideoInfo } from '../io/probe-video.ts';
 import { readVideo } from '../io/read-video.ts';
 import type { Sample } from './captioner.ts';
-import { OUTPUT_RATE, type PictureTime, type Sampling, samplingFilter, TimeReader } from './sampling.ts';
+import { onceEach, type PictureTime, type Sampling, samplingFilter, TimeReader } from './sampling.ts';
 
 export interface SampleOptions extends Sampling {
   /** Pictures are scaled down to fit into a square of so many pixels. */
@@ -69,17 +69,18 @@ async function* timedPictures(
   signal?.throwIfAborted();
   const size = sampledSize(info, options.longestSide);
   const [width, height] = size;
-  const start = startOf(fromSeconds);
+  // What is cut short may have lost the table to seek by, even to its beginning.
+  const seek = fromSeconds === 0 ? [] : ['-ss', startOf(fromSeconds).toFixed(6)];
   if (info.container === 'webp') return yield* webpPictures(tools, info, options, size);
   const reader = new TimeReader();
   const times = new Line<PictureTime>();
   const complaints: string[] = [];
   const pipe = new PassThrough({ autoDestroy: false }); // fluent-ffmpeg takes one that closes for a reader that is gone
   const filter = samplingFilter(options, size);
-  const output = ['-map', `0:${info.streamIndex}`, '-an', '-sn', '-dn', '-filter:v', filter, '-r', OUTPUT_RATE];
+  const output = ['-map', `0:${info.streamIndex}`, '-an', '-sn', '-dn', '-filter:v', filter];
   const { finished, kill } = startFfmpeg(tools, {
-    inputs: [{ source: fileArgument(info.path), options: [...SAFE_INPUT, ...ownTimes, '-ss', start.toFixed(6)] }],
-    outputs: [{ target: pipe, options: [...output, '-f', 'rawvideo'] }],
+    inputs: [{ source: fileArgument(info.path), options: [...SAFE_INPUT, ...ownTimes, ...seek] }],
+    outputs: [{ target: pipe, options: [...output, ...onceEach(tools.ffmpeg.version), '-f', 'rawvideo'] }],
     onLine: (line) => {
       const time = reader.read(line);
       if (time !== undefined) times.add(time);

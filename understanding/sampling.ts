@@ -1,6 +1,6 @@
 // Which pictures of a video are looked at, as a filter of ffmpeg: the first one in each cell of time, and where shots are told
 // apart, also the first one of each shot (by ffmpeg's scene score). The filter tells of each picture it lets through when it is
-// shown, in microseconds; a constant rate is set only behind that, so that none is dropped or doubled on the way out.
+// shown, in microseconds; behind that times only count them, and ffmpeg is told neither to drop nor to double any on the way out.
 
 /** How densely to look. */
 export interface Sampling {
@@ -27,15 +27,23 @@ export function samplingFilter(sampling: Sampling, [width, height]: readonly num
   const cell = (time: string): string => `floor(${time}/${everySeconds}+0.00001)`;
   const inNextCell = `isnan(prev_selected_t)+gt(${cell('t')}\\,${cell('prev_selected_t')})`;
   const scale = `scale=${width}:${height}:flags=bilinear`;
-  const constantRate = 'setpts=N*40000';
-  if (cutScore === undefined) return `settb=AVTB,select='${inNextCell}',${scale},showinfo,${constantRate},format=rgb24`;
+  const counted = 'setpts=N*40000';
+  if (cutScore === undefined) return `settb=AVTB,select='${inNextCell}',${scale},showinfo,${counted},format=rgb24`;
   // Scores are taken of small pictures, which is faster and as good.
   const select = `select='${inNextCell}+gt(scene\\,${cutScore})'`;
-  return `settb=AVTB,${scale},${select},metadata=print:key=lavfi.scene_score,showinfo,${constantRate},format=rgb24`;
+  return `settb=AVTB,${scale},${select},metadata=print:key=lavfi.scene_score,showinfo,${counted},format=rgb24`;
 }
 
-/** The rate that `samplingFilter` sets. */
-export const OUTPUT_RATE = '25';
+/**
+ * Writes each picture that `samplingFilter` lets through once. Left to itself, ffmpeg fills gaps that it believes in: the first picture of a
+ * GIF came five times. @param version of ffmpeg; what is newer than 5.1 has another name for it
+ */
+export function onceEach(version: string): readonly string[] {
+  const [, major = '', minor = ''] = /^n?(\d{1,2})\.(\d+)/.exec(version) ?? [];
+  const [, commits = ''] = /^N-(\d+)-/.exec(version) ?? [];
+  const isNew = Number(major) + Number(minor) / 100 >= 5.01 || Number(commits) > 110_000 || /^20(2[3-9]|[3-9]\d)-/.test(version); // prettier-ignore
+  return [isNew ? '-fps_mode' : '-vsync', 'passthrough', '-enc_time_base', '1/25'];
+}
 
 /** Puts together what ffmpeg's lines say of the pictures, in their order. */
 export class TimeReader {

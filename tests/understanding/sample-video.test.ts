@@ -6,6 +6,7 @@ import { probeVideo } from '../../io/probe-video.ts';
 import { readVideo } from '../../io/read-video.ts';
 import type { Sample } from '../../understanding/captioner.ts';
 import { type SampleOptions, sampleVideo } from '../../understanding/sample-video.ts';
+import { onceEach } from '../../understanding/sampling.ts';
 import { meanDifference } from '../io/sample-frames.ts';
 import { sharedScratch } from '../jobs/scratch.ts';
 import { ffmpeg, tools, writeColours } from './clips.ts';
@@ -83,6 +84,21 @@ describe('pictures come at their own times', () => {
     expect(colourOf(sample!, 0.5, 0.2)).not.toEqual(colourOf(sample!, 0.5, 0.8));
   });
 
+  test.each([
+    ['gif', []],
+    ['ts', ['-c:v', 'libx264', '-output_ts_offset', '20']],
+    ['avi', []],
+    ['webm', []],
+  ])('of few a second in a .%s, each once', async (ending, options) => {
+    await writeColours(file('slow.mp4'), ['red', 'lime', 'blue', 'white'], '320x240');
+    const slow = file(`slow.${ending}`);
+    await ffmpeg('-i', file('slow.mp4'), ...options, slow);
+    const samples = await look(slow, { longestSide: 320 });
+    expect(timesOf(samples).map(Math.round)).toEqual([0, 1, 2, 3]);
+    const bits = (colour: readonly number[]): string => colour.map((value) => (value > 127 ? 1 : 0)).join('');
+    expect(samples.map((sample) => bits(colourOf(sample)))).toEqual(['100', '010', '001', '111']);
+  });
+
   test('begun in the middle, the same ones', async () => {
     const all = await look(file('ntsc.mp4'));
     const rest = await look(file('ntsc.mp4'), { fromSeconds: all[2]!.seconds, firstShot: 3 });
@@ -117,6 +133,27 @@ test('a damaged end is told, and what is before it is read', async () => {
   expect(samples.length).toBeGreaterThan(1);
   expect(samples.length).toBeLessThan(6);
   expect(damage).toHaveLength(1);
+});
+
+test('a Matroska that lost its end, and with it the table to seek by, is read up to there', async () => {
+  await ffmpeg('-f', 'lavfi', '-i', 'testsrc=s=320x240:r=25:d=6', file('whole.mkv'));
+  await truncate(file('whole.mkv'), Math.floor((await stat(file('whole.mkv'))).size / 2));
+  const samples = await look(file('whole.mkv'), { onDamage: () => undefined });
+  expect(timesOf(samples)[0]).toBe(0);
+  expect(samples.length).toBeGreaterThan(1);
+  expect(samples.length).toBeLessThan(6);
+});
+
+test.each([
+  ['4.4.2-0ubuntu0.22.04.1', '-vsync'],
+  ['N-47683-g0e8eb07980-static', '-vsync'],
+  ['5.1.9-0+deb12u1', '-fps_mode'],
+  ['7.0.2-static', '-fps_mode'],
+  ['n8.0', '-fps_mode'],
+  ['N-118193-g5f38c82536', '-fps_mode'],
+  ['2024-05-13-git-37db0454e4-full_build', '-fps_mode'],
+])('ffmpeg %s takes %s', (version, option) => {
+  expect(onceEach(version)[0]).toBe(option);
 });
 
 test('an abort ends it', async () => {
