@@ -5,7 +5,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
-import { ModelFileError } from '../graph/errors.ts';
+import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import { readJsonFile, writeJsonFile } from '../io/json.ts';
 import { loadPicture } from '../io/pictures.ts';
 import { generateSchema } from './request.ts';
@@ -57,11 +57,14 @@ export class VideoShelf {
   }
 
   /**
-   * Keeps a picture that a clip is to start from, once however often it is sent.
-   * @returns its path @throws InvalidRequestError for what is no picture
+   * Keeps a picture that came with a request, once however often it is sent.
+   * @param field of the request @returns its path @throws InvalidRequestError for what is no picture
    */
-  async putPicture(bytes: Uint8Array): Promise<string> {
-    await loadPicture(bytes);
+  async putPicture(field: string, bytes: Uint8Array): Promise<string> {
+    await loadPicture(bytes).catch((cause: unknown) => {
+      const why = (cause as Error).message.replace(/^cannot read the picture: /, '');
+      throw new InvalidRequestError(`${field} (=the file that was sent) cannot be read: ${why}`, { cause });
+    });
     const folder = join(this.folder, PICTURES);
     await mkdir(folder, { recursive: true });
     const path = join(folder, createHash('sha256').update(bytes).digest('hex'));

@@ -162,15 +162,15 @@ export class Videos {
   ): Promise<PreparedJob> {
     await this.#checkModel(wish.model);
     if (wish.expand !== undefined) await this.#checkExpander(wish.expand);
-    const put = async (bytes: Uint8Array | undefined): Promise<string | undefined> =>
-      bytes && this.#shelf.putPicture(bytes);
+    const put = async (field: string, bytes: Uint8Array | undefined): Promise<string | undefined> =>
+      bytes && this.#shelf.putPicture(field, bytes);
     const { extend, between, restyle } = wish;
     const given = {
       seconds: seconds === undefined ? undefined : Number(seconds),
-      image: await put(picture),
-      last: await put(lastPicture),
-      mask: await put(maskPicture),
-      like: await put(likePicture),
+      image: await put('image', picture),
+      last: await put('last', lastPicture),
+      mask: await put('mask', maskPicture),
+      like: await put('like', likePicture),
       extend: extend && (await this.#finished('extend', extend)),
       restyle: restyle && (await this.#finished('restyle', restyle)),
       between: between && (await Promise.all(between.map((id) => this.#finished('between', id)))),

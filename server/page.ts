@@ -24,6 +24,7 @@ const scripts = [
   'films',
   'gallery',
   'mosaic',
+  'pictures',
   'shots',
   'stage',
   'stage-words',

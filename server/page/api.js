@@ -14,7 +14,7 @@
  * @property {string} prompt
  * @property {{ code: string, message: string } | null} error
  * @property {number | null} remaining_seconds
- * @property {{ width: number, height: number, frames: number, seed: number, steps: number, guidance: number, negativePrompt?: string, expand?: string }} render
+ * @property {{ width: number, height: number, frames: number, seed: number, steps: number, guidance: number, negativePrompt?: string, expand?: string, path?: string }} render
  *
  * @typedef {object} Capabilities
  * @property {string} model
@@ -116,8 +116,14 @@ const post = (wish) => ({
   body: JSON.stringify(wish),
   headers: { 'Content-Type': 'application/json' },
 });
-/** @param {object} wish @returns {Promise<Video>} */
-export const createVideo = async (wish) => (await send('/v1/videos', post(wish))).json();
+/** @param {object} wish @param {readonly (readonly [reference: string, file: File])[]} pictures @returns {Promise<Video>} */
+export async function createVideo(wish, pictures) {
+  if (pictures.length === 0) return (await send('/v1/videos', post(wish))).json();
+  const body = new FormData();
+  for (const [name, value] of Object.entries(wish)) body.append(name, String(value));
+  for (const [name, file] of pictures) body.append(name, file);
+  return (await send('/v1/videos', { method: 'POST', body })).json();
+}
 /** @param {object} wish @param {AbortSignal} signal @returns {Promise<Estimate>} */
 export const estimateVideo = async (wish, signal) =>
   (await send('/v1/videos/estimate', { ...post(wish), signal })).json();

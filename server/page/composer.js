@@ -2,17 +2,21 @@
 // estimate also says which fields do not fit. Fields that are left empty are not sent, so that the model's defaults hold.
 import { ApiError, createVideo, estimateVideo } from './api.js';
 import { announce, element, make, tellError } from './dom.js';
+import { chosenPictures, clearPictures, startPictures } from './pictures.js';
 import { duration, sentence } from './words.js';
 
 const TYPING_MS = 400;
-const names = ['prompt', 'model', 'width', 'height', 'frames', 'seed', 'steps', 'guidance', 'negativePrompt', 'expand'];
-const numbers = ['width', 'height', 'frames', 'steps', 'guidance'];
+const names = [
+  ...['prompt', 'model', 'width', 'height', 'frames', 'seed', 'steps', 'guidance', 'negativePrompt', 'expand'],
+  ...['image', 'last', 'like', 'likeWeight', 'path'],
+];
+const numbers = ['width', 'height', 'frames', 'steps', 'guidance', 'likeWeight'];
 
 const form = element('composer', HTMLFormElement);
 const prompt = element('prompt', HTMLTextAreaElement);
 const model = element('model', HTMLSelectElement);
 const expand = element('expand', HTMLSelectElement);
-const more = element('more', HTMLDetailsElement);
+const parts = ['more', 'pictures'].map((id) => element(id, HTMLDetailsElement));
 const estimate = element('estimate', HTMLParagraphElement);
 const submit = element('make', HTMLButtonElement);
 const input = (/** @type {string} */ name) => element(name, HTMLInputElement);
@@ -31,6 +35,7 @@ export function startComposer({ onMade }) {
   form.addEventListener('input', () => showEstimateSoon());
   input('frames').addEventListener('input', () => showLength());
   model.addEventListener('change', () => takeDefaults());
+  startPictures(() => showEstimateSoon());
   prompt.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
@@ -61,6 +66,9 @@ export function fillFrom({ prompt: text, model: name, render }) {
   }
   input('negativePrompt').value = render.negativePrompt ?? '';
   expand.value = render.expand ?? '';
+  input('path').value = render.path ?? '';
+  input('likeWeight').value = '';
+  clearPictures();
   prompt.focus();
   showLength();
   showEstimateSoon();
@@ -99,8 +107,10 @@ function readWish() {
   }
   const seed = input('seed').value.trim();
   wish['seed'] = seed === '' ? 'random' : /^\d+$/.test(seed) ? Number(seed) : seed;
-  const negative = input('negativePrompt').value.trim();
-  if (negative !== '') wish['negativePrompt'] = negative;
+  for (const name of ['negativePrompt', 'path']) {
+    const text = input(name).value.trim();
+    if (text !== '') wish[name] = text;
+  }
   if (expand.value !== '') wish['expand'] = expand.value;
   if (problems.length > 0) throw new ApiError(422, 'Some fields hold no number.', problems);
   return wish;
@@ -113,7 +123,7 @@ async function send(onMade) {
   stopEstimate();
   tellProblems([]);
   try {
-    onMade(await createVideo(readWish()));
+    onMade(await createVideo(readWish(), chosenPictures()));
     showEstimateSoon();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -147,7 +157,7 @@ function tellProblems(problems, message = '') {
     else if (![...texts.values()].includes(sentence(text))) texts.set(param, sentence(text));
   }
   for (const name of names) tellError(name, texts.get(name) ?? '');
-  if (more.querySelector('[aria-invalid]') !== null) more.open = true;
+  for (const part of parts) if (part.querySelector('[aria-invalid]') !== null) part.open = true;
   tellError('form', rest.length > 0 ? rest.map(sentence).join(' ') : problems.length > 0 ? '' : message);
 }
 
@@ -166,7 +176,7 @@ async function showEstimate() {
   asking = new AbortController();
   const { signal } = asking;
   try {
-    const wish = readWish();
+    const { likeWeight: _, ...wish } = readWish(); // of a picture that an estimate does not wait for
     const text = String(wish['prompt']).trim() === '' ? prompt.placeholder : wish['prompt'];
     const found = await estimateVideo({ ...wish, prompt: text }, signal);
     if (signal.aborted) return;

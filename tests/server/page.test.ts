@@ -127,7 +127,7 @@ describe('the page', { timeout: 20 * MINUTES }, () => {
     const { page, complaints } = await open(server.url);
     await page.locator('#model option').first().waitFor({ state: 'attached' });
     await page.locator('#prompt').fill('a long walk');
-    await page.locator('summary').click();
+    await page.locator('#more summary').click();
     await page.locator('#steps').fill('1000');
     await page.locator('#prompt').press('Control+Enter');
     await page.locator('#remove', { hasText: 'Cancel' }).click();
@@ -153,7 +153,7 @@ describe('the page', { timeout: 20 * MINUTES }, () => {
     expect(await overflow(page)).toBe(0);
     await page.locator('#newer').tap();
     await page.locator('#page-number', { hasText: 'Page 1' }).waitFor();
-    await page.locator('summary').tap();
+    await page.locator('#more summary').tap();
     await page.locator('#width').fill('33');
     await page.locator('#width-error').waitFor();
     expect(await overflow(page)).toBe(0);
