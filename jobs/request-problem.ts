@@ -11,5 +11,7 @@ export function problemOf(issue: z.core.$ZodIssue, input: unknown, shape: object
   const value = (input as Record<string, unknown>)[String(issue.path[0])];
   if (value === undefined) return `${field} is missing.`;
   const shown = JSON.stringify(value) ?? typeof value;
-  return `${field} (=${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}) ${issue.message}.`;
+  // A list may be sent as one text, whose parts have no names of their own.
+  const sent = typeof value === 'string' ? String(issue.path[0]) : field;
+  return `${sent} (=${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}) ${issue.message}.`;
 }

@@ -210,7 +210,7 @@ describe('a request', () => {
   test.each([
     [{ every: '0s' }, /every .*must be a time/],
     [{ every: 1, count: 3 }, /Give one of them/],
-    [{ formats: 'vtt,doc' }, /must name some of/],
+    [{ formats: 'vtt,doc' }, /^formats \(="vtt,doc"\) must name some of/],
     [{ captioner: 'nobody' }, /no captioner nobody/],
     [{ captioner: 'detector', prompt: 'x' }, /takes no prompt/],
     [{ speech: 'whisper' }, /must be hf:/],
