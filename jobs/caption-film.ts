@@ -63,6 +63,15 @@ export async function probeFilm(
   }
 }
 
+/** @throws InvalidRequestError where a copy with captions is asked for of what is no film */
+export function refuseCopies({ path, kind }: Film, { mux = false, burn = false }: ParsedCaptionRequest): void {
+  if (kind === 'video' || !(mux || burn)) return;
+  const what = kind === 'still' ? 'a still picture' : 'only sound';
+  throw new InvalidRequestError(
+    `${path} is ${what}, and no film that captions could be put into. Leave out ${[mux && 'mux', burn && 'burn'].filter(Boolean).join(' and ')}.`,
+  );
+}
+
 /** Describes all moments that are not saved yet. */
 export async function describeFilm(film: Film, run: FilmRun): Promise<void> {
   const { captioner, saved, signal, onSeconds } = run;

@@ -7,7 +7,7 @@ import type { Captioner, TokenBill } from '../understanding/captioner.ts';
 import { type Caption, cuesOf } from '../understanding/cues.ts';
 import type { Listener } from '../understanding/speech.ts';
 import type { Download } from '../understanding/transformers.ts';
-import { describeFilm, type Film, hearFilm, probeFilm } from './caption-film.ts';
+import { describeFilm, type Film, hearFilm, probeFilm, refuseCopies } from './caption-film.ts';
 import { findVideos } from './caption-files.ts';
 import { areWritten, captionOutputs, checkCaptionOutputs, refuseClashes, writeCaptions } from './caption-outputs.ts';
 import type { CaptionRecord, RecordedCaption } from './caption-record.ts';
@@ -142,6 +142,7 @@ async function captionOne(run: Run, paths: readonly string[], number: number): P
     onNotice?.(`${basename(path)}: ${text}`);
   };
   const film = await probeFilm(tools, path, { speech: listener !== undefined, signal });
+  refuseCopies(film, request);
   const outputs = captionOutputs(path, request);
   const overwrite = request.overwrite ?? false;
   const saved = await SavedCaptions.open(settings.cacheFolder, await captionKey(path, choicesOf(run)));

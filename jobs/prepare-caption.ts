@@ -6,7 +6,7 @@ import { InvalidRequestError, TesseraError } from '../graph/errors.ts';
 import { findFfmpeg, type FfmpegTools } from '../io/ffmpeg.ts';
 import type { FailedVideo } from './caption.ts';
 import { findVideos } from './caption-files.ts';
-import { type Film, probeFilm } from './caption-film.ts';
+import { type Film, probeFilm, refuseCopies } from './caption-film.ts';
 import { captionOutputs, checkCaptionOutputs, refuseClashes } from './caption-outputs.ts';
 import { type CaptionRequest, parseCaptionRequest, type ParsedCaptionRequest } from './caption-request.ts';
 import { withCaptioner } from './captioner-names.ts';
@@ -62,6 +62,7 @@ async function prepareFilm(
   { parsed, place }: { readonly parsed: ParsedCaptionRequest; readonly place: ShelfPlace | undefined },
 ): Promise<PreparedCaption> {
   const film = await probeFilm(tools, video, { speech: parsed.speech !== undefined });
+  refuseCopies(film, parsed);
   const sha256 = await filmChecksum(video);
   const { videos: _v, overwrite = false, folder: asked, ...looks } = parsed;
   const idIn = (places: unknown): string => `caption-${digest(['caption 1', sha256, looks, places])}`;

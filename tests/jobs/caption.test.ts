@@ -161,6 +161,9 @@ describe('what is said', () => {
     const sound = join(folder, 'talk.mp3');
     await ffmpeg('-f', 'lavfi', '-i', 'sine=f=300:d=3', sound);
     await expect(run({ videos: [sound] })).rejects.toThrow(/only sound.*--speech/);
+    await expect(run({ videos: [sound], speech: 'hf:listener', burn: true })).rejects.toThrow(
+      /only sound.*Leave out burn/,
+    );
     const { captions } = only(await run({ videos: [sound], speech: 'hf:listener' }));
     expect(captions.map(({ source }) => source)).toEqual(['heard']);
   });
@@ -186,6 +189,9 @@ describe('files of all kinds', () => {
     const { folder, run } = await setUp();
     const still = join(folder, 'still.png');
     await ffmpeg('-f', 'lavfi', '-i', 'testsrc=s=64x48', '-frames:v', '1', still);
+    await expect(run({ videos: [still], mux: true, burn: true })).rejects.toThrow(
+      /is a still picture.*Leave out mux and burn/,
+    );
     expect(only(await run({ videos: [still] })).captions).toMatchObject([{ start: 0, end: 5, text: 'A red square.' }]);
   });
 
