@@ -101,7 +101,10 @@ async function probeStreams(
   const durationSeconds = duration(video, format) ?? (frames ?? 0) / stated;
   const fps = video['codec_name'] === 'gif' && frames !== undefined ? measuredRate(frames, durationSeconds) : stated;
   if (!(width > 0 && height > 0 && fps > 0 && durationSeconds > 0))
-    throw unreadable(path, 'it has no size, no frame rate or no length. It is damaged.');
+    throw unreadable(
+      path,
+      'it states no size, frame rate or length. It is damaged, or a bare stream; "ffmpeg -i … -c copy film.mp4" makes a file of one.',
+    );
   return {
     path,
     container: text(format['format_name']),

@@ -156,6 +156,11 @@ test.each([
   expect(onceEach(version)[0]).toBe(option);
 });
 
+test('a bare stream, which tells no length, is refused with what to do', async () => {
+  await ffmpeg('-f', 'lavfi', '-i', 'testsrc=s=64x48:r=5:d=1', '-c:v', 'libx264', file('bare.h264'));
+  await expect(look(file('bare.h264'))).rejects.toThrow(/a bare stream; "ffmpeg -i … -c copy film.mp4"/);
+});
+
 test('an abort ends it', async () => {
   const stopper = new AbortController();
   const samples = sampleVideo(tools, await probeVideo(tools, file('ntsc.mp4')), {
