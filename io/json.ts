@@ -71,6 +71,19 @@ export function duplicateKey(json: string): string | undefined {
   return undefined;
 }
 
+/** Whether lists and objects in a JSON text, valid or not, stand in each other more than `levels` deep. */
+export function nestsDeeper(json: string, levels: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const char = json.charCodeAt(at);
+    if (char === QUOTE) at = closingQuote(json, at);
+    else if (char === 0x7b || char === 0x5b) depth++;
+    else if (char === 0x7d || char === 0x5d) depth--;
+    if (depth > levels) return true;
+  }
+  return false;
+}
+
 function closingQuote(json: string, open: number): number {
   let at = open + 1;
   while (at < json.length && json.charCodeAt(at) !== QUOTE) at += json.charCodeAt(at) === BACKSLASH ? 2 : 1;

@@ -6,10 +6,12 @@ import { type FileHandle, realpath, stat } from 'node:fs/promises';
 import { ModelFileError } from '../graph/errors.ts';
 import type { DType } from '../graph/tensor.ts';
 import type { StoredTensor } from '../graph/weights.ts';
-import { duplicateKey, isRecord } from './json.ts';
+import { duplicateKey, isRecord, nestsDeeper } from './json.ts';
 
 /** The reference implementation's limit for the JSON part. */
 const MAX_HEADER_BYTES = 100_000_000;
+/** The header, a tensor's entry, its shape: nothing in a header lies deeper. */
+const HEADER_LEVELS = 3;
 const READ_PIECE_BYTES = 1 << 30; // one read() takes less than 2 GB
 
 /** What the file calls a type, and its width in bits. */
@@ -159,13 +161,26 @@ function parseJson(json: Uint8Array, path: string): Record<string, unknown> {
   // A leading brace is required by the format; JSON.parse alone would take white space or a bare number.
   if (json[0] !== 0x7b)
     throw damagedFile(path, undefined, 'the header is no JSON object. The file is damaged; download it again.');
+  const damaged = (cause: unknown): ModelFileError =>
+    damagedFile(path, undefined, 'the header is no valid JSON. The file is damaged; download it again.', cause);
   let text: string;
   let header: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(json);
+  } catch (cause) {
+    throw damaged(cause);
+  }
+  // Before it is parsed: what is nested deeply takes many times its size, and overflows the stack where it is printed.
+  if (nestsDeeper(text, HEADER_LEVELS))
+    throw damagedFile(
+      path,
+      undefined,
+      'its header nests deeper than the format does. The file is damaged; download it again.',
+    );
+  try {
     header = JSON.parse(text);
   } catch (cause) {
-    throw damagedFile(path, undefined, 'the header is no valid JSON. The file is damaged; download it again.', cause);
+    throw damaged(cause);
   }
   const twice = duplicateKey(text);
   if (twice !== undefined)

@@ -133,7 +133,7 @@ async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>>
       throw damagedFile(
         path,
         tensor,
-        `weight_map names ${JSON.stringify(file)}; it must be a .safetensors file beside the index.`,
+        `weight_map names ${typeof file === 'string' ? JSON.stringify(file) : 'no text'}; it must be a .safetensors file beside the index.`,
       );
   }
   return new Map(entries as [string, string][]);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createRandom } from '../../dit/random.ts';
 import { ModelFileError } from '../../graph/errors.ts';
-import { openSafetensors } from '../../io/safetensors.ts';
+import { openSafetensors, openSafetensorsIndex } from '../../io/safetensors.ts';
 import { parseSafetensorsHeader } from '../../io/safetensors-header.ts';
 import { scratch } from '../jobs/scratch.ts';
 
@@ -55,10 +55,11 @@ function damage(bytes: Buffer): Buffer {
 
 function outcome(json: Uint8Array): 'read' | 'refused' {
   try {
-    parseSafetensorsHeader(json, { path: 'x', realPath: '/x', sizeBytes: 8 + json.length + dataBytes });
+    parseSafetensorsHeader(json, { path: '/file', realPath: '/file', sizeBytes: 8 + json.length + dataBytes });
     return 'read';
   } catch (error) {
-    if (error instanceof ModelFileError && error.message.length < 2000) return 'refused';
+    if (error instanceof ModelFileError && error.message.length < 2000 && error.message.includes('/file'))
+      return 'refused';
     throw new Error(`${Buffer.from(json).toString('latin1')}: ${String(error)}`, { cause: error });
   }
 }
@@ -78,8 +79,33 @@ test('damaged headers are read or refused, and nothing else', () => {
 test('deep and long headers are refused without much memory', () => {
   const deep = '['.repeat(200_000);
   const long = `{"a":{"dtype":"F32","shape":[${'1,'.repeat(100_000)}1e9],"data_offsets":[0,48]}}`;
-  for (const text of [`{"a":${deep}`, `{"a":${deep}${']'.repeat(200_000)}}`, long])
-    expect(outcome(Buffer.from(text))).toBe('refused');
+  const closed = `${deep}${']'.repeat(200_000)}`;
+  for (const text of [`{"a":${deep}`, `{"a":${closed}}`, long]) expect(outcome(Buffer.from(text))).toBe('refused');
+});
+
+test.each(['dtype', 'shape', 'data_offsets', '__proto__'])('a %s that is nested deeply is refused by name', (field) => {
+  const lists = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+  const objects = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
+  const entry = { dtype: '"F32"', shape: '[1]', data_offsets: '[0,4]' };
+  for (const value of [lists, objects]) {
+    const fields = Object.entries({ ...entry, [field]: value }).map(([name, text]) => `"${name}":${text}`);
+    if (field === '__proto__') fields.push(`"__proto__":${value}`);
+    expect(outcome(Buffer.from(`{"a":{${fields.join(',')}}}`))).toBe('refused');
+  }
+});
+
+test('many lists in a large header make nothing larger than a few times its size', () => {
+  const bytes = Buffer.from(`{"a":${'[[['.repeat(3_000_000)}`);
+  const before = process.memoryUsage().rss;
+  expect(outcome(bytes)).toBe('refused');
+  expect(process.memoryUsage().rss - before).toBeLessThan(8 * bytes.length + 64e6);
+});
+
+test('an index that names something nested deeply is refused', async () => {
+  const path = join(await scratch(), 'model.safetensors.index.json');
+  await writeFile(path, `{"weight_map":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`);
+  await expect(openSafetensorsIndex(path)).rejects.toThrow(ModelFileError);
+  await expect(openSafetensorsIndex(path)).rejects.toThrow(path);
 });
 
 test('a file that claims much makes nothing large', { timeout: 120_000 }, async () => {

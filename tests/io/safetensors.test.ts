@@ -176,7 +176,7 @@ describe('files that are damaged or hostile', () => {
       fileOf('{"x":{"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]}}', 8),
       /"shape".*stands twice/,
     ],
-    ['a million open brackets', fileOf(`{"x":${'['.repeat(1e6)}`, 8), /no valid JSON/],
+    ['a million open brackets', fileOf(`{"x":${'['.repeat(1e6)}`, 8), /nests deeper/],
     ['a megabyte of name', fileOf(`{"${'\\"x'.repeat(4e5)}":1}`, 8), /\.\.\." of .*no object/],
     ['a zipped pickle', Buffer.from('PK\x03\x04aaaaaaaaaaaa', 'latin1'), /PyTorch pickle, which can run code/],
     ['an old pickle', Buffer.from('\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.', 'latin1'), /PyTorch pickle/],
