@@ -62,9 +62,25 @@ export function openTextEncoder(engine: Engine, source: TextEncoderSource): Prom
   const limitOf = (maxLength: number) => Math.min(maxLength, longestText(source));
   const tokens = (prompt: string, maxLength: number) => tokenizer.encode(cleanPrompt(prompt), limitOf(maxLength));
 
+  const release = async (): Promise<void> => {
+    const open = [...sessions.values()];
+    sessions.clear();
+    await Promise.all(open.map(async (session) => (await session).release()));
+  };
+
+  let turn: Promise<unknown> = Promise.resolve();
+  /** One after the other, so that none closes the graph that another runs. */
+  const inTurn = <T>(job: () => Promise<T>): Promise<T> => {
+    const done = turn.then(job, job);
+    turn = done;
+    return done;
+  };
+
   const compute = async (prompt: string, maxLength: number): Promise<Float32Array> => {
     const { ids } = tokens(prompt, maxLength);
     const length = Math.min(limitOf(maxLength), graphLength(ids.length));
+    // Each length's graph may hold all weights in memory of its own, which UMT5 is too large for.
+    if (source.kind === 'umt5' && !sessions.has(length)) await release();
     const session = sessions.get(length) ?? engine.open(statesGraph(source, length));
     sessions.set(length, session);
     const results = await (await session).run(feeds(ids, length, tokenizer.padId));
@@ -76,7 +92,7 @@ export function openTextEncoder(engine: Engine, source: TextEncoderSource): Prom
     encode: async (prompt, maxLength) => {
       const key = stateKey(modelId, cleanPrompt(prompt), maxLength);
       const known = await cache.get(key);
-      const states = known && fits(known, width, maxLength) ? known : await compute(prompt, maxLength);
+      const states = known && fits(known, width, maxLength) ? known : await inTurn(() => compute(prompt, maxLength));
       if (states !== known) await cache.set(key, states);
       const padded = new Float32Array(maxLength * width);
       padded.set(states);
@@ -84,11 +100,7 @@ export function openTextEncoder(engine: Engine, source: TextEncoderSource): Prom
     },
     unknownWords: (prompt) => tokenizer.unknownWords(cleanPrompt(prompt)),
     isTruncated: (prompt, maxLength) => tokens(prompt, maxLength).truncated,
-    release: async () => {
-      const open = [...sessions.values()];
-      sessions.clear();
-      await Promise.all(open.map(async (session) => (await session).release()));
-    },
+    release: () => inTurn(release),
   };
 }
 

@@ -110,6 +110,25 @@ describe.each(['clip', 'umt5'] as const)('%s', (kind) => {
   });
 });
 
+test('UMT5 has the graph of one length open at a time, even for prompts that come together', async () => {
+  let [open, most] = [0, 0];
+  const counted: Engine = {
+    ...engine,
+    open: async (graph, options) => {
+      most = Math.max(most, ++open);
+      const session = await engine.open(graph, options);
+      return { ...session, release: async () => (open--, session.release()) };
+    },
+  };
+  const encoder = openTextEncoder(counted, await source('umt5'));
+  const long = 'penguin '.repeat(20);
+  const together = await Promise.all([prompt, long, 'A penguin.'].map((text) => encoder.encode(text, 40)));
+  const alone = await openTextEncoder(engine, await source('umt5')).encode(long, 40);
+  expect(together[1]!.data).toEqual(alone.data);
+  await encoder.release();
+  expect([open, most]).toEqual([0, 1]);
+});
+
 test('CLIP cuts at its table of positions, whatever length is asked for', async () => {
   const encoder = openTextEncoder(engine, await source('clip')); // 16 positions
   const long = 'penguin '.repeat(30);
