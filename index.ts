@@ -30,7 +30,8 @@ export { readSettings } from './jobs/settings.ts';
 export type { Settings } from './jobs/settings.ts';
 // The queue: renders for later, by workers in this process or others.
 export { Queue } from './jobs/queue.ts';
-export type { Submitted, SubmitOptions } from './jobs/queue.ts';
+export type { Submitted } from './jobs/queue.ts';
+export type { SubmitOptions } from './jobs/queue-options.ts';
 export { Worker } from './jobs/worker.ts';
 export type { WorkerEvent, WorkerOptions, WorkerSummary } from './jobs/worker.ts';
 export { jobPreparer } from './jobs/prepare-job.ts';

@@ -1,25 +1,19 @@
 // The queue for those who ask for renders and those who watch: submit, look, cancel, retry, clean. Any number of processes
 // may hold it open. Jobs are rendered by workers (worker.ts), in this process or in others.
-import type { JobsOptions, JobState as RowState } from 'bullmq';
+import type { JobState as RowState } from 'bullmq';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { type BatchResult, isEnded, type Job, type JobState } from './job-record.ts';
 import type { FailedVideo } from './caption.ts';
 import type { CaptionRequest } from './caption-request.ts';
 import { checkPlaces, type PreparedCaption, prepareCaptions } from './prepare-caption.ts';
-import { jobPreparer, type PreparedJob, type PrepareOptions, type ReadyJob } from './prepare-job.ts';
+import { jobPreparer, type PreparedJob, type ReadyJob } from './prepare-job.ts';
 import { addBatch, batchCounts, placeOfBatch } from './queue-batch.ts';
+import { checkPriority, optionsOf, PRIORITY, type SubmitOptions } from './queue-options.ts';
 import { QueueStore, type Row, type Rows } from './queue-store.ts';
 import { rowStates, viewOf } from './queue-view.ts';
 import type { GenerateRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
-
-export interface SubmitOptions extends PrepareOptions {
-  /** From 1, which comes first, to 1,000,000 (default 100). */
-  readonly priority?: number;
-  /** How often it is tried when it fails for what may pass (default 3). */
-  readonly attempts?: number;
-}
 
 export interface Submitted {
   readonly job: Job;
@@ -27,13 +21,6 @@ export interface Submitted {
   readonly isNew: boolean;
 }
 
-const PRIORITY = { first: 1, usual: 100, last: 1_000_000 } as const;
-const ATTEMPTS = 3;
-/** Before the second attempt; twice as long before each further one. */
-const BACKOFF_MS = 2000;
-/** Ended jobs are forgotten after so long, or when there are more. Their clips stay. */
-const keep = { age: 30 * 24 * 3600, count: 20_000 } as const;
-const LOG_LINES = 1000;
 const LOOK_MS = 250;
 
 export class Queue {
@@ -295,18 +282,4 @@ export class Queue {
     const isStale = (state === 'completed' || state === 'failed') && row.finishedOn === undefined;
     return viewOf((isStale ? await this.#rows.getJob(row.id!) : undefined) ?? row, state);
   }
-}
-
-/** @throws InvalidRequestError for a priority out of range */
-function checkPriority({ priority = PRIORITY.usual }: SubmitOptions): void {
-  const { first, last } = PRIORITY;
-  if (Number.isInteger(priority) && priority >= first && priority <= last) return;
-  throw new InvalidRequestError(`priority (=${priority}) must be a whole number from ${first} to ${last}.`);
-}
-
-function optionsOf(id: string, options: SubmitOptions): JobsOptions {
-  checkPriority(options);
-  const { priority = PRIORITY.usual, attempts = ATTEMPTS } = options;
-  const backoff = { type: 'exponential', delay: BACKOFF_MS };
-  return { jobId: id, priority, attempts, backoff, removeOnComplete: keep, removeOnFail: keep, keepLogs: LOG_LINES };
 }
