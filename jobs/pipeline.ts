@@ -46,6 +46,8 @@ export interface VelocityOptions {
   readonly seconds?: number;
 }
 
+const isGuided = ({ guidance, guidanceLow = guidance }: Render): boolean => guidance !== 1 || guidanceLow !== 1;
+
 /** Up to so many pixels in all, a clip is decoded in one piece. */
 const PIXELS_AT_ONCE = 2 ** 21;
 
@@ -97,7 +99,10 @@ export class Pipeline {
     return { ...prompts, positive: shown(positive), negative: shown(negative), ...(timed && { timed }) };
   }
 
-  /** Text states of both prompts. UMT5, of up to 11 GB, is closed before the transformer opens. */
+  /**
+   * Text states of both prompts; without guidance nothing asks for the negative one's, and the prompt's stand for them. UMT5, of up to
+   * 11 GB, is closed before the transformer opens.
+   */
   async conditions(render: Render): Promise<PromptConditions> {
     const { negativePrompt } = render;
     const { textLength, textEncoder, name, newWords = [] } = this.model;
@@ -107,7 +112,9 @@ export class Pipeline {
       const positive = await this.#condition(promptsOfLikeness(part.prompt, render, this.model), render);
       timed.push({ from: part.from, positive });
     }
-    const negative = await this.#condition({ own: inKnownWords(negativePrompt, newWords) }, render);
+    const negative = isGuided(render)
+      ? await this.#condition({ own: inKnownWords(negativePrompt, newWords) }, render)
+      : timed[0]!.positive;
     if (textEncoder.kind === 'umt5') await this.#text.release();
     const parts = timedPrompts(prompt).map((part) => part.prompt);
     const unknown = [...new Set(parts.flatMap((part) => this.#text.unknownWords(part)))];
