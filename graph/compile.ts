@@ -33,6 +33,8 @@ export interface CompiledGraph {
   readonly mappedBytes: number;
   /** Of these, weights that were rounded to 8 or 4 bits; the engine packs them anew, and keeps the copy instead. */
   readonly quantisedBytes: number;
+  /** Has products with weights of 8 bits, which the fast kernels of some processors get wrong (int8-overflow.ts). */
+  readonly hasInt8Products: boolean;
   /** Bytes of 16-bit weights that are widened to float32 when the graph is opened, and stay. */
   readonly widenedBytes: number;
 }
@@ -188,6 +190,7 @@ class GraphWriter {
   readonly #widen: 'once' | 'late';
   flops = 0;
   quantisedBytes = 0;
+  hasInt8Products = false;
 
   constructor({ outputs, weights, widen }: CompileRequest) {
     this.#weights = weights;
@@ -218,6 +221,7 @@ class GraphWriter {
     if (node.op === 'gather' && this.#narrow.has(this.names.get(node.inputs[0]!)!)) return this.#gatherNarrow(node);
     const from = node.inputs.map((part, i) => this.#wide(node, i, this.names.get(part)!));
     const name = definition.onnx(this.writer, from, node);
+    if (node.op === 'int8Matmul') this.hasInt8Products = true;
     if (this.writer.nodes.length > before) this.flops += definition.flops?.(node) ?? 0;
     return name;
   }
@@ -289,6 +293,7 @@ export function compile(request: CompileRequest): CompiledGraph {
     flops: graph.flops,
     mappedBytes: writer.mappedBytes,
     quantisedBytes: graph.quantisedBytes,
+    hasInt8Products: graph.hasInt8Products,
     widenedBytes: writer.widenedBytes,
   };
 }

@@ -147,7 +147,7 @@ function tellOnce(device: Device, error: unknown): void {
 let overflows: Promise<boolean> | undefined;
 
 async function openOn(graph: CompiledGraph, options: SessionOptions): Promise<RuntimeSession> {
-  if (graph.quantisedBytes === 0) return openWith(graph, ortOptions(graph, options, false));
+  if (!graph.hasInt8Products) return openWith(graph, ortOptions(graph, options, false));
   overflows ??= int8Overflows((probe) => openWith(probe, ortOptions(probe, {}, false)));
   return openWith(graph, ortOptions(graph, options, await overflows));
 }
