@@ -3,6 +3,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidRequestError } from '../graph/errors.ts';
+import type { Wish } from '../understanding/captioner.ts';
 import { refuseWishes } from '../understanding/wish.ts';
 import type { ParsedCaptionRequest } from './caption-request.ts';
 import type { Settings } from './settings.ts';
@@ -33,11 +34,18 @@ export function parseSpeechName(name: string): string {
 
 /** The request with its captioner chosen, as far as it can be checked without opening it. @throws InvalidRequestError */
 export async function withCaptioner(request: ParsedCaptionRequest, settings: Settings): Promise<ParsedCaptionRequest> {
-  const { captioner: asked = 'auto', speech, prompt, prefix, language } = request;
+  const { captioner: asked = 'auto', speech } = request;
   if (speech !== undefined) parseSpeechName(speech);
   const captioner = asked === 'auto' ? await bestCaptioner(settings) : asked;
-  if (parseCaptionerName(captioner).kind === 'detector') refuseWishes({ prompt, prefix, language });
+  const { kind } = parseCaptionerName(captioner);
+  if (kind === 'detector') refuseWishes(wishOf(request, kind));
   return { ...request, captioner };
+}
+
+/** What a captioner is asked with. One that has words of its own leaves the language to the speech, where that is listened to. */
+export function wishOf({ prompt, prefix, language, speech }: ParsedCaptionRequest, kind: CaptionerName['kind']): Wish {
+  const isOfSpeech = speech !== undefined && (kind === 'detector' || kind === 'nano');
+  return { prompt, prefix, language: isOfSpeech ? undefined : language };
 }
 
 /** An endpoint that is set and answers, else a vision-language model in the folders of models, else the detector. */

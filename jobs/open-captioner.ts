@@ -11,7 +11,7 @@ import { openEndpointCaptioner } from '../understanding/openai-captioner.ts';
 import { type Listener, openListener } from '../understanding/speech.ts';
 import type { Download, ModelSource } from '../understanding/transformers.ts';
 import type { ParsedCaptionRequest } from './caption-request.ts';
-import { bestCaptioner, parseCaptionerName, parseSpeechName } from './captioner-names.ts';
+import { bestCaptioner, parseCaptionerName, parseSpeechName, wishOf } from './captioner-names.ts';
 import { findModel } from './model-names.ts';
 import type { Settings } from './settings.ts';
 
@@ -23,10 +23,10 @@ export async function openCaptioner(
   settings: Settings,
   onDownload?: OnDownload,
 ): Promise<Captioner> {
-  const { prompt, prefix, language, concurrency, retries, timeout, model } = request;
-  const wish = { prompt, prefix, language };
+  const { concurrency, retries, timeout, model } = request;
   const asked = request.captioner ?? 'auto';
   const { kind, what } = parseCaptionerName(asked === 'auto' ? await bestCaptioner(settings) : asked);
+  const wish = wishOf(request, kind);
   if (kind === 'detector') return openDetectorCaptioner(wish);
   if (kind === 'nano') return openNano(what, settings, wish);
   if (kind === 'hf') return openHfCaptioner(what, wish, sourceOf(settings, onDownload));

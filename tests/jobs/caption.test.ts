@@ -15,7 +15,8 @@ import {
   hasFailed,
 } from '../../jobs/caption.ts';
 import { captionRecordSchema } from '../../jobs/caption-record.ts';
-import type { CaptionRequest } from '../../jobs/caption-request.ts';
+import { type CaptionRequest, parseCaptionRequest } from '../../jobs/caption-request.ts';
+import { wishOf } from '../../jobs/captioner-names.ts';
 import { meanDifference } from '../io/sample-frames.ts';
 import { ffmpeg, tools, writeColours } from '../understanding/clips.ts';
 import { type Stub, stubEndpoint } from '../understanding/stub-endpoint.ts';
@@ -156,6 +157,12 @@ describe('what is said', () => {
     expect(notices).toEqual(['it has no sound.']);
   });
 
+  test('may have a language where the captioner has words of its own', () => {
+    const said = parseCaptionRequest({ videos: [film], language: 'German', speech: 'hf:listener' });
+    expect(wishOf(said, 'detector').language).toBeUndefined();
+    expect(wishOf(said, 'openai').language).toBe('German');
+  });
+
   test('is all there is to a file with sound alone', async () => {
     const { folder, run } = await setUp();
     const sound = join(folder, 'talk.mp3');
@@ -219,6 +226,7 @@ describe('a request', () => {
     [{ formats: 'vtt,doc' }, /^formats \(="vtt,doc"\) must name some of/],
     [{ captioner: 'nobody' }, /no captioner nobody/],
     [{ captioner: 'detector', prompt: 'x' }, /takes no prompt/],
+    [{ captioner: 'detector', language: 'German' }, /takes no language/],
     [{ speech: 'whisper' }, /must be hf:/],
     [{ videos: ['nowhere.mp4'] }, /no such file/],
     [{ videos: ['nowhere/*.mp4'] }, /No file fits/],
