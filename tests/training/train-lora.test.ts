@@ -55,6 +55,9 @@ it(
     expect(learned.notices).toEqual([]);
     expect(learned.sha256).not.toBe(unlearned.sha256);
     expect((await render('a red disc jumps')).sha256).toBe(before.sha256);
+    const again = { ...request, run: join(folder, 'again'), out: join(folder, 'again.safetensors') };
+    await trainLora(again);
+    expect(await readFile(again.out)).toEqual(await readFile(out)); // the same pictures teach the same
   },
 );
 

@@ -75,9 +75,9 @@ export function nounOf(name: string): Noun {
   return noun;
 }
 
-/** Makes a thing of pictures that somebody brought one that scenes can have. @throws RangeError where there is one of its name */
+/** Makes a thing of pictures that somebody brought one that scenes can have, in place of an earlier one of its name. @throws RangeError for a name of the world's own */
 export function addNoun(noun: Noun): void {
-  if (byName.has(noun.name)) throw new RangeError(`'${noun.name}' is a noun of the world already.`);
+  if (NOUN_NAMES.includes(noun.name)) throw new RangeError(`'${noun.name}' is a noun of the world already.`);
   byName.set(noun.name, noun);
 }
 
