@@ -1,6 +1,7 @@
 // The captioner that needs no download: finds things in each picture, follows them, and says in plain words what they do.
 import type { Captioner, Description, Moment, SeenObject, Wish } from './captioner.ts';
-import { DETECTOR_SIDE, type Detector, openDetector } from './detect.ts';
+import { DETECTOR_SIDE } from './detect.ts';
+import { type Detectors, openDetectors } from './detectors.ts';
 import { sayScene } from './say-scene.ts';
 import { follow, noTracks, SURE, type Tracked, type TrackState } from './track.ts';
 import { refuseWishes } from './wish.ts';
@@ -11,29 +12,30 @@ const MOMENT_SECONDS = 4;
 /** @throws InvalidRequestError for wishes, which it does not understand, ModelFileError */
 export async function openDetectorCaptioner(wish: Wish): Promise<Captioner> {
   refuseWishes(wish);
-  const detector = await openDetector();
+  const detectors = await openDetectors();
   return {
     name: 'detector',
-    how: `CenterNet (COCO) by ${detector.backend}`,
+    how: `CenterNet (COCO) by ${detectors.backend}`,
     longestSide: DETECTOR_SIDE,
     momentSeconds: MOMENT_SECONDS,
     concurrency: 1,
-    describe: (moment, memory, signal) => describe(detector, moment, memory as TrackState | undefined, signal),
-    close: () => Promise.resolve(detector.close()),
+    describe: (moment, memory, signal) => describe(detectors, moment, memory as TrackState | undefined, signal),
+    close: () => detectors.close(),
   };
 }
 
 async function describe(
-  detector: Detector,
+  detectors: Detectors,
   { samples }: Moment,
   memory: TrackState = noTracks,
   signal?: AbortSignal,
 ): Promise<Description> {
   let state = memory;
   const found: Tracked[] = [];
-  for (const { picture, seconds } of samples) {
-    signal?.throwIfAborted();
-    const next = follow(state, await detector.detect(picture), seconds);
+  const pictures = samples.map(({ picture }) => picture);
+  const detections = await detectors.detect(pictures, signal);
+  for (const [i, { seconds }] of samples.entries()) {
+    const next = follow(state, detections[i]!, seconds);
     state = next.state;
     found.push(...next.found);
   }

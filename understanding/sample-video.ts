@@ -60,6 +60,9 @@ interface TimedPicture {
   readonly picture: Frames;
 }
 
+/** Pictures that ffmpeg may decode while those before are looked at. */
+const AHEAD = 8;
+
 async function* timedPictures(
   tools: FfmpegTools,
   info: VideoInfo,
@@ -75,7 +78,8 @@ async function* timedPictures(
   const reader = new TimeReader();
   const times = new Line<PictureTime>();
   const complaints: string[] = [];
-  const pipe = new PassThrough({ autoDestroy: false }); // fluent-ffmpeg takes one that closes for a reader that is gone
+  // fluent-ffmpeg takes one that closes for a reader that is gone.
+  const pipe = new PassThrough({ autoDestroy: false, highWaterMark: AHEAD * width * height * 3 });
   const filter = samplingFilter(options, size);
   const output = ['-map', `0:${info.streamIndex}`, '-an', '-sn', '-dn', '-filter:v', filter];
   const { finished, kill } = startFfmpeg(tools, {
