@@ -1,14 +1,12 @@
 // An engine whose sessions live in a child process: this process stays responsive while graphs run, can end a run at once by
 // ending the child, and outlives the child's crash. A fresh child is started when the next graph is opened.
-import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { fromRecord, toRecord } from './child-protocol.ts';
 import type { Reply, Request } from './child-protocol.ts';
 import { refuseAborted } from './engine.ts';
 import type { Engine, Session, Value } from './engine.ts';
 import { JobFailedError } from './errors.ts';
+import { forkModule } from './fork-module.ts';
 import type { SessionOptions } from './session.ts';
 
 export interface ChildEngine extends Engine {
@@ -25,14 +23,11 @@ export interface ChildOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** From sources the child needs the TypeScript loader, from a build it is plain JavaScript. */
 function start(firstKept: number, { quiet = false, environment }: ChildOptions): ChildProcess {
-  const fromSource = import.meta.url.endsWith('.ts');
-  const main = fileURLToPath(new URL(fromSource ? './child-main.ts' : './child-main.js', import.meta.url));
-  const loader = () => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  return fork(main, [String(firstKept)], {
+  return forkModule('./child-main', import.meta.url, {
+    args: [String(firstKept)],
     serialization: 'advanced',
-    execArgv: ['--expose-gc', ...(fromSource ? ['--import', loader()] : [])], // see collect() in child-main.ts
+    execArgv: ['--expose-gc'], // see collect() in child-main.ts
     // What the child prints goes to standard error: standard output may carry a program's JSON.
     stdio: quiet ? ['ignore', 'ignore', 'ignore', 'ipc'] : ['ignore', 2, 2, 'ipc'],
     ...(environment && { env: environment }),

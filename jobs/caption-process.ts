@@ -1,11 +1,9 @@
 // Captions and answers made in a child process: models block the event loop for as long as they look at a picture, and a worker must stay
 // responsive, or the queue takes its jobs for lost. The child saves each moment, so that nothing is lost with it.
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type ErrorRecord, fromRecord } from '../graph/child-protocol.ts';
 import { JobFailedError } from '../graph/errors.ts';
+import { forkModule } from '../graph/fork-module.ts';
 import type { Answer, AskRequest } from './ask.ts';
 import type { CaptionOptions, CaptionResult } from './caption.ts';
 import type { CaptionRequest } from './caption-request.ts';
@@ -50,12 +48,8 @@ async function inChild<T extends CaptionResult | Answer>(
   { signal, onProgress, onNotice }: Listeners,
 ): Promise<T> {
   signal?.throwIfAborted();
-  const fromSource = import.meta.url.endsWith('.ts');
-  const main = fileURLToPath(new URL(fromSource ? './caption-main.ts' : './caption-main.js', import.meta.url));
-  const loader = (): string => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const child = fork(main, {
+  const child = forkModule('./caption-main', import.meta.url, {
     serialization: 'advanced',
-    execArgv: fromSource ? ['--import', loader()] : [],
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   const tell = (order: CaptionOrder): void => void (child.connected && child.send(order, () => undefined));

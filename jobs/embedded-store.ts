@@ -1,10 +1,9 @@
 // The embedded queue as its users see it: `reach` gives the number of the host that answers in the folder, and starts one in
 // a child process when there is none. When the host's process ends, the next to be refused becomes the host.
-import { type ChildProcess, fork } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JobFailedError } from '../graph/errors.ts';
+import { forkModule } from '../graph/fork-module.ts';
 import { isListening, latestHost, type ShortFolder, shortFolder, socketIn } from './embedded-election.ts';
 import type { HostNews } from './embedded-host.ts';
 
@@ -65,13 +64,9 @@ export class EmbeddedStore {
   }
 }
 
-/** From sources the child needs the TypeScript loader, from a build it is plain JavaScript. */
 function start(folder: string): ChildProcess {
-  const fromSource = import.meta.url.endsWith('.ts');
-  const main = fileURLToPath(new URL(fromSource ? './embedded-host.ts' : './embedded-host.js', import.meta.url));
-  const loader = () => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  return fork(main, [folder], {
-    execArgv: fromSource ? ['--import', loader()] : [],
+  return forkModule('./embedded-host', import.meta.url, {
+    args: [folder],
     // Standard output may carry a program's JSON.
     stdio: ['ignore', 'ignore', 2, 'ipc'],
   });

@@ -1,10 +1,8 @@
 // A detector in a process of its own, for a core of its own: WebAssembly computes on one.
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { fromRecord, type ErrorRecord } from '../graph/child-protocol.ts';
 import { JobFailedError } from '../graph/errors.ts';
+import { forkModule } from '../graph/fork-module.ts';
 import type { Frames } from '../io/frames.ts';
 import type { Detection } from './detect.ts';
 
@@ -31,12 +29,8 @@ interface Call {
 
 /** Starts it; its first answer takes as long as the detector needs to open. */
 export function startDetectorChild(): DetectorChild {
-  const fromSource = import.meta.url.endsWith('.ts');
-  const main = fileURLToPath(new URL(fromSource ? './detect-main.ts' : './detect-main.js', import.meta.url));
-  const loader = (): string => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const child = fork(main, {
+  const child = forkModule('./detect-main', import.meta.url, {
     serialization: 'advanced',
-    execArgv: fromSource ? ['--import', loader()] : [],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   const waiting = new Map<number, Call>();
