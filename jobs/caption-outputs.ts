@@ -33,17 +33,20 @@ export function captionOutputs(video: string, request: ParsedCaptionRequest): re
   ];
 }
 
-/** Two videos of one name may not write the same files. @throws InvalidRequestError */
-export function refuseClashes(videos: readonly string[], request: ParsedCaptionRequest): void {
+/**
+ * Two videos of one name may not write the same files: the first one does. What it gives throws for the others.
+ * @throws InvalidRequestError
+ */
+export function clashRefusal(videos: readonly string[], request: ParsedCaptionRequest): (video: string) => void {
   const owners = new Map<string, string>();
-  for (const video of videos) {
+  for (const video of videos)
+    for (const { path } of captionOutputs(video, request)) if (!owners.has(path)) owners.set(path, video);
+  return (video) => {
     for (const { path } of captionOutputs(video, request)) {
-      const owner = owners.get(path);
-      if (owner !== undefined)
-        throw new InvalidRequestError(`${owner} and ${video} would both write ${path}. Caption them one after the other, into two folders.`); // prettier-ignore
-      owners.set(path, video);
+      if (owners.get(path) === video) continue;
+      throw new InvalidRequestError(`${owners.get(path)!} and ${video} would both write ${path}. Caption the second one by itself, with --folder for another folder.`); // prettier-ignore
     }
-  }
+  };
 }
 
 /** Before any work is done: folders can be written, nothing of somebody else's stands there. @throws InvalidRequestError */

@@ -9,7 +9,7 @@ import type { Listener } from '../understanding/speech.ts';
 import type { Download } from '../understanding/transformers.ts';
 import { describeFilm, type Film, hearFilm, probeFilm, refuseCopies } from './caption-film.ts';
 import { findVideos } from './caption-files.ts';
-import { areWritten, captionOutputs, checkCaptionOutputs, refuseClashes, writeCaptions } from './caption-outputs.ts';
+import { areWritten, captionOutputs, checkCaptionOutputs, clashRefusal, writeCaptions } from './caption-outputs.ts';
 import type { CaptionRecord, RecordedCaption } from './caption-record.ts';
 import { type CaptionRequest, parseCaptionRequest, type ParsedCaptionRequest } from './caption-request.ts';
 import { openCaptioner, openSpeech } from './open-captioner.ts';
@@ -89,7 +89,6 @@ export async function caption(request: CaptionRequest, options: CaptionOptions =
   const parsed = parseCaptionRequest(request);
   const settings = options.settings ?? readSettings();
   const paths = await findVideos(parsed.videos);
-  refuseClashes(paths, parsed);
   const tools = await findFfmpeg(settings);
   // One file that is missing or empty is told before a model is loaded for it.
   if (paths.length === 1) await isWebp(paths[0]!);
@@ -114,8 +113,10 @@ export async function caption(request: CaptionRequest, options: CaptionOptions =
 async function captionAll(run: Run, paths: readonly string[]): Promise<CaptionResult> {
   const { signal, onVideo } = run.options;
   const videos: (CaptionedVideo | FailedVideo)[] = [];
+  const refuseClash = clashRefusal(paths, run.request);
   for (const number of paths.keys()) {
     try {
+      refuseClash(paths[number]!);
       videos.push(await captionOne(run, paths, number));
     } catch (error) {
       if (signal?.aborted === true)

@@ -7,7 +7,7 @@ import { findFfmpeg, type FfmpegTools } from '../io/ffmpeg.ts';
 import type { FailedVideo } from './caption.ts';
 import { findVideos } from './caption-files.ts';
 import { type Film, probeFilm, refuseCopies } from './caption-film.ts';
-import { captionOutputs, checkCaptionOutputs, refuseClashes } from './caption-outputs.ts';
+import { captionOutputs, checkCaptionOutputs, clashRefusal } from './caption-outputs.ts';
 import { type CaptionRequest, parseCaptionRequest, type ParsedCaptionRequest } from './caption-request.ts';
 import { withCaptioner } from './captioner-names.ts';
 import type { CaptionJob } from './job-record.ts';
@@ -41,12 +41,13 @@ export async function prepareCaptions(
 ): Promise<PreparedCaptions> {
   const parsed = await withCaptioner(parseCaptionRequest(request), settings);
   const paths = await findVideos(parsed.videos);
-  refuseClashes(paths, parsed);
+  const refuseClash = clashRefusal(paths, parsed);
   const tools = await findFfmpeg(settings);
   const prepared: PreparedCaption[] = [];
   const failed: FailedVideo[] = [];
   for (const video of paths) {
     try {
+      refuseClash(video);
       prepared.push(await prepareFilm(tools, video, { parsed, place }));
     } catch (error) {
       if (paths.length === 1 || !(error instanceof TesseraError)) throw error;

@@ -237,11 +237,14 @@ describe('a request', () => {
     await expect(asked).rejects.toThrow(words);
   });
 
-  test('of two videos that would write one file is refused', async () => {
+  test('of two videos that would write one file the first is done', async () => {
     const { folder, run, video } = await setUp();
     await mkdir(join(folder, 'more'));
     await copyFile(film, join(folder, 'more', 'film.mkv'));
-    await expect(run({ videos: [video, join(folder, 'more')], folder })).rejects.toThrow(/would both write/);
+    const { failed, videos } = await run({ videos: [video, join(folder, 'more')], folder });
+    expect(failed).toBe(1);
+    expect(videos[0]).toMatchObject({ video });
+    expect(videos[1]).toMatchObject({ error: { message: expect.stringMatching(/would both write/) as string } });
     await rm(join(folder, 'more'), { recursive: true });
   });
 
