@@ -1,6 +1,4 @@
 // A question about a video, answered by a captioner that takes words: the whole video is one moment to it.
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { findFfmpeg } from '../io/ffmpeg.ts';
@@ -10,8 +8,7 @@ import { momentsOf } from '../understanding/moments.ts';
 import { sampleVideo } from '../understanding/sample-video.ts';
 import { type Film, probeFilm } from './caption-film.ts';
 import { captionSchema, parseCaptionRequest } from './caption-request.ts';
-import { bestCaptioner, modelsThatSee } from './captioner-names.ts';
-import { findModel } from './model-names.ts';
+import { bestCaptioner, hasCaptioner, modelsThatSee } from './captioner-names.ts';
 import { openCaptioner } from './open-captioner.ts';
 import { problemOf } from './request-problem.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -46,8 +43,7 @@ export interface Answer {
 export async function captionersThatAnswer(settings: Settings): Promise<readonly string[]> {
   const endpoint = settings.vision?.url === undefined ? [] : ['openai'];
   const models = (await modelsThatSee(settings)).map((model) => `hf:${model}`);
-  const nano = await findModel('nano', settings).then(({ folder }) => stat(join(folder, 'captioner', 'config.json'))).catch(() => undefined); // prettier-ignore
-  return [...endpoint, ...models, ...(nano === undefined ? [] : ['nano'])];
+  return [...endpoint, ...models, ...((await hasCaptioner('nano', settings)) ? ['nano'] : [])];
 }
 
 /** Pictures that a captioner may choose among. */
@@ -64,11 +60,12 @@ export async function ask(
   const { video, question, captioner: wanted = 'auto', ...rest } = parsed.data;
   const tools = await findFfmpeg(settings);
   const film = await probeFilm(tools, video, { speech: false, signal });
-  const best = wanted === 'auto' ? await bestCaptioner(settings) : wanted;
+  const best = wanted === 'auto' ? await bestCaptioner(settings, [video]) : wanted;
   if (wanted === 'detector')
     throw new InvalidRequestError('The captioner "detector" names things and answers no questions. Use nano, hf:<model> or openai:<address>.'); // prettier-ignore
-  const sent = { videos: [video], prompt: question, captioner: best === 'detector' ? 'nano' : best };
-  const captioner = await openCaptioner({ ...parseCaptionRequest(sent), ...rest }, settings);
+  const chosen = best === 'detector' ? 'nano' : best;
+  const sent = parseCaptionRequest({ videos: [video], prompt: question });
+  const captioner = await openCaptioner({ ...sent, ...rest, captioner: chosen }, settings);
   try {
     const { text } = await captioner.describe(await wholeFilm(film, captioner, { tools, signal }), undefined, signal);
     return { answer: text, captioner: captioner.name };

@@ -12,6 +12,7 @@ import { findVideos } from './caption-files.ts';
 import { areWritten, captionOutputs, checkCaptionOutputs, clashRefusal, writeCaptions } from './caption-outputs.ts';
 import type { CaptionRecord, RecordedCaption } from './caption-record.ts';
 import { type CaptionRequest, parseCaptionRequest, type ParsedCaptionRequest } from './caption-request.ts';
+import { withCaptioner } from './captioner-names.ts';
 import { openCaptioner, openSpeech } from './open-captioner.ts';
 import { captionKey, SavedCaptions } from './saved-captions.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -86,9 +87,10 @@ interface Run {
  * ModelFileError, JobFailedError (code CANCELLED after an abort)
  */
 export async function caption(request: CaptionRequest, options: CaptionOptions = {}): Promise<CaptionResult> {
-  const parsed = parseCaptionRequest(request);
+  const asked = parseCaptionRequest(request);
   const settings = options.settings ?? readSettings();
-  const paths = await findVideos(parsed.videos);
+  const paths = await findVideos(asked.videos);
+  const parsed = await withCaptioner(asked, paths, settings);
   const tools = await findFfmpeg(settings);
   // One file that is missing or empty is told before a model is loaded for it.
   if (paths.length === 1) await isWebp(paths[0]!);
@@ -97,7 +99,7 @@ export async function caption(request: CaptionRequest, options: CaptionOptions =
   options.onProgress?.(at('load', 0, paths, { seconds: 0, durationSeconds: 0 }));
   const captioner = await openCaptioner(parsed, settings, onDownload);
   try {
-    if ((parsed.captioner ?? 'auto') === 'auto')
+    if ((asked.captioner ?? 'auto') === 'auto')
       options.onNotice?.(`The captioner is ${captioner.name} (${captioner.how}).`);
     const listener = await openSpeech(parsed, settings, onDownload);
     try {

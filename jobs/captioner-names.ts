@@ -1,11 +1,13 @@
 // What captioners are called, and which is the best that is there. Knows names and files, and loads none of them, so that a
 // request can be checked long before a worker opens its captioner.
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { readSidecar, sidecarPath } from '../io/sidecar.ts';
 import type { Wish } from '../understanding/captioner.ts';
 import { refuseWishes } from '../understanding/wish.ts';
 import type { ParsedCaptionRequest } from './caption-request.ts';
+import { findModel } from './model-names.ts';
 import type { Settings } from './settings.ts';
 
 export interface CaptionerName {
@@ -32,11 +34,18 @@ export function parseSpeechName(name: string): string {
   throw new InvalidRequestError(`speech (=${name}) must be hf:<model>, such as hf:onnx-community/whisper-base.`);
 }
 
+/** A request whose captioner is no longer `auto`. */
+export type ChosenCaptioner = ParsedCaptionRequest & { readonly captioner: string };
+
 /** The request with its captioner chosen, as far as it can be checked without opening it. @throws InvalidRequestError */
-export async function withCaptioner(request: ParsedCaptionRequest, settings: Settings): Promise<ParsedCaptionRequest> {
+export async function withCaptioner(
+  request: ParsedCaptionRequest,
+  paths: readonly string[],
+  settings: Settings,
+): Promise<ChosenCaptioner> {
   const { captioner: asked = 'auto', speech } = request;
   if (speech !== undefined) parseSpeechName(speech);
-  const captioner = asked === 'auto' ? await bestCaptioner(settings) : asked;
+  const captioner = asked === 'auto' ? await bestCaptioner(settings, paths) : asked;
   const { kind } = parseCaptionerName(captioner);
   if (kind === 'detector') refuseWishes(wishOf(request, kind));
   return { ...request, captioner };
@@ -48,16 +57,40 @@ export function wishOf({ prompt, prefix, language, speech }: ParsedCaptionReques
   return { prompt, prefix, language: isOfSpeech ? undefined : language };
 }
 
-/** An endpoint that is set and answers, else a vision-language model in the folders of models, else the detector. */
-export async function bestCaptioner(settings: Settings): Promise<string> {
+/**
+ * An endpoint that is set and answers, else a vision-language model in the folders of models, else for clips that a model with a
+ * captioner rendered its own, else the detector.
+ */
+export async function bestCaptioner(settings: Settings, paths: readonly string[] = []): Promise<string> {
   const { vision } = settings;
   if (vision?.url !== undefined) {
     const { answers } = await import('../understanding/openai-endpoint.ts');
     if (await answers(vision.url, vision.key)) return `openai:${vision.url}`;
   }
   const [model] = await modelsThatSee(settings);
-  return model === undefined ? 'detector' : `hf:${model}`;
+  return model === undefined ? ((await captionerOfClips(paths, settings)) ?? 'detector') : `hf:${model}`;
 }
+
+/** Of the one model that rendered all of these, as their records tell; undefined where it has no captioner. */
+async function captionerOfClips(paths: readonly string[], settings: Settings): Promise<string | undefined> {
+  const makers = new Set<string>();
+  for (const path of paths) {
+    const record: Readonly<Record<string, unknown>> = await readSidecar(sidecarPath(path)).catch(() => ({}));
+    const { request, output } = record as { request?: { model?: unknown }; output?: { file?: unknown } };
+    if (output?.file !== basename(path) || typeof request?.model !== 'string') return undefined;
+    makers.add(request.model);
+  }
+  const [maker, ...others] = makers;
+  if (maker === undefined || others.length > 0 || !(await hasCaptioner(maker, settings))) return undefined;
+  return maker === 'nano' ? maker : `nano:${maker}`;
+}
+
+/** Where a model keeps the captioner that was taught its world. */
+export const ownCaptioner = (modelFolder: string): string => join(modelFolder, 'captioner');
+
+/** Whether there is such a model, and it has a captioner. */
+export const hasCaptioner = (model: string, settings: Settings): Promise<boolean> =>
+  findModel(model, settings).then(({ folder }) => stat(join(ownCaptioner(folder), 'config.json'))).then(() => true, () => false); // prettier-ignore
 
 /** Vision-language models in the folders of models, by name. */
 export async function modelsThatSee({ modelFolders }: Settings): Promise<readonly string[]> {

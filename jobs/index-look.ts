@@ -6,7 +6,8 @@ import type { JointSpace } from '../understanding/joint-space.ts';
 import { placingCaptioner } from '../understanding/placing-captioner.ts';
 import type { Listener } from '../understanding/speech.ts';
 import type { Download } from '../understanding/transformers.ts';
-import { parseCaptionRequest, type ParsedCaptionRequest } from './caption-request.ts';
+import { parseCaptionRequest } from './caption-request.ts';
+import type { ChosenCaptioner } from './captioner-names.ts';
 import type { IndexOptions } from './index-films.ts';
 import type { ParsedIndexRequest } from './index-request.ts';
 import { openCaptioner, openSpeech } from './open-captioner.ts';
@@ -66,10 +67,10 @@ export class LazyLook {
     }
   }
 
-  #wish(): ParsedCaptionRequest {
+  #wish(): ChosenCaptioner {
     const { clip: _clip, space: _name, every: _every, ...said } = this.#parts.choices;
     const { concurrency, timeout, retries } = this.#parts.request;
-    return parseCaptionRequest({ videos: ['-'], ...said, concurrency, timeout, retries });
+    return { ...parseCaptionRequest({ videos: ['-'], ...said, concurrency, timeout, retries }), captioner: said.captioner }; // prettier-ignore
   }
 
   readonly #onDownload = (download: Download): void =>

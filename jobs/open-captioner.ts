@@ -11,7 +11,7 @@ import { openEndpointCaptioner } from '../understanding/openai-captioner.ts';
 import { type Listener, openListener } from '../understanding/speech.ts';
 import type { Download, ModelSource } from '../understanding/transformers.ts';
 import type { ParsedCaptionRequest } from './caption-request.ts';
-import { bestCaptioner, parseCaptionerName, parseSpeechName, wishOf } from './captioner-names.ts';
+import { type ChosenCaptioner, ownCaptioner, parseCaptionerName, parseSpeechName, wishOf } from './captioner-names.ts';
 import { findModel } from './model-names.ts';
 import type { Settings } from './settings.ts';
 
@@ -19,13 +19,12 @@ type OnDownload = ((download: Download) => void) | undefined;
 
 /** @throws InvalidRequestError, ModelFileError, JobFailedError */
 export async function openCaptioner(
-  request: ParsedCaptionRequest,
+  request: ChosenCaptioner,
   settings: Settings,
   onDownload?: OnDownload,
 ): Promise<Captioner> {
   const { concurrency, retries, timeout, model } = request;
-  const asked = request.captioner ?? 'auto';
-  const { kind, what } = parseCaptionerName(asked === 'auto' ? await bestCaptioner(settings) : asked);
+  const { kind, what } = parseCaptionerName(request.captioner);
   const wish = wishOf(request, kind);
   if (kind === 'detector') return openDetectorCaptioner(wish);
   if (kind === 'nano') return openNano(what, settings, wish);
@@ -37,7 +36,7 @@ export async function openCaptioner(
 /** The captioner of a model, in a process of its own. */
 async function openNano(model: string, settings: Settings, wish: Wish): Promise<Captioner> {
   const { folder } = await findModel(model, settings);
-  const own = join(folder, 'captioner');
+  const own = ownCaptioner(folder);
   if (!(await stat(join(own, 'config.json')).then(() => true, () => false))) // prettier-ignore
     throw new ModelFileError(`The model ${model} has no captioner (${own}). Train one by "tessera train captioner", or use another.`); // prettier-ignore
   const engine = await childEngine(settings.threads === undefined ? {} : { threads: settings.threads });

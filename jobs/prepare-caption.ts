@@ -39,8 +39,9 @@ export async function prepareCaptions(
   settings: Settings,
   place?: ShelfPlace,
 ): Promise<PreparedCaptions> {
-  const parsed = await withCaptioner(parseCaptionRequest(request), settings);
-  const paths = await findVideos(parsed.videos);
+  const asked = parseCaptionRequest(request);
+  const paths = await findVideos(asked.videos);
+  const parsed = await withCaptioner(asked, paths, settings);
   const refuseClash = clashRefusal(paths, parsed);
   const tools = await findFfmpeg(settings);
   const prepared: PreparedCaption[] = [];

@@ -1,7 +1,7 @@
 // `tessera caption` as people meet it: the real process, the detector that comes along, a film of a photograph.
 import { createRequire } from 'node:module';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sharedScratch } from '../jobs/scratch.ts';
 import { writeTinyModel } from '../jobs/tiny-model.ts';
@@ -42,6 +42,18 @@ describe('tessera caption', { timeout: 240_000 }, () => {
     const { captions } = JSON.parse(stdout) as { captions: string[] };
     expect(captions).toEqual(['clip.vtt', 'clip.captions.json'].map((name) => join(folder, name)));
     expect(await readFile(captions[0]!, 'utf8')).toMatch(/^WEBVTT/);
+  });
+
+  it("captions a model's clip with the model's own captioner, also later", async () => {
+    const model = join(folder, 'models', 'speaking');
+    await writeTinyModel(model);
+    await symlink(resolve('models/nano/captioner'), join(model, 'captioner'));
+    const made = await tessera(folder, ['generate', 'a cat', '--model', 'speaking', '-o', 'own.mp4', '--captions']);
+    expect(made.stderr).toContain('note: The captioner is nano');
+    const again = await tessera(folder, ['caption', 'own.mp4', '--formats', 'txt']);
+    expect(again.stderr).toContain('note: The captioner is nano');
+    const beside = await tessera(folder, ['caption', 'own.mp4', 'party.mp4', '--formats', 'srt']);
+    expect(beside.stderr).toContain('note: The captioner is detector');
   });
 
   it('ends with 2 when it was asked wrongly', async () => {
