@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { ModelFileError } from '../graph/errors.ts';
 
+/** What a transformer gives: the velocity, or the clean latents. Its config.json does not tell, the scheduler's does. */
+export type Prediction = 'flow_prediction' | 'sample';
+
 /** What the transformer is made of. */
 export interface TransformerConfig {
   /** Latent frames, rows and columns that one token stands for. */
@@ -24,6 +27,7 @@ export interface TransformerConfig {
   readonly posEmbedLength: number | null;
   /** VACE: behind which blocks its hints are added, and the channels of its control latents; else null. */
   readonly vace: { readonly layers: readonly number[]; readonly inChannels: number } | null;
+  readonly prediction: Prediction;
 }
 
 /** Width D of the tokens. */
@@ -56,7 +60,11 @@ const ConfigFile = z.object({
  * @param source where the JSON came from, for messages
  * @throws ModelFileError naming the key that does not fit
  */
-export function parseTransformerConfig(json: unknown, source = 'transformer/config.json'): TransformerConfig {
+export function parseTransformerConfig(
+  json: unknown,
+  source = 'transformer/config.json',
+  prediction: Prediction = 'flow_prediction',
+): TransformerConfig {
   const parsed = ConfigFile.safeParse(fromOriginal(json));
   if (!parsed.success) {
     throw new ModelFileError(`${source} is no transformer configuration: ${z.prettifyError(parsed.error)}`, {
@@ -80,6 +88,7 @@ export function parseTransformerConfig(json: unknown, source = 'transformer/conf
     attendsToImage: file.added_kv_proj_dim != null,
     posEmbedLength: file.pos_embed_seq_len ?? null,
     vace: vaceOf(file, source),
+    prediction,
   };
   const added = file.added_kv_proj_dim;
   if (added != null && added !== width(config)) {

@@ -5,11 +5,8 @@ import type { Node } from '../graph/node.ts';
 import type { Parameters } from '../graph/parameters.ts';
 import type { TransformerConfig } from './config.ts';
 import { cellsOfTokens, tokenGrid } from './patchify.ts';
-import { velocity } from './transformer.ts';
+import { TRAIN_TIMESTEPS, velocity } from './transformer.ts';
 import type { VelocityInputs } from './transformer.ts';
-
-/** Timesteps that the model sees are sigma times this, as every published flow model's. */
-const TRAIN_TIMESTEPS = 1000;
 
 export interface LossInputs extends Pick<VelocityInputs, 'text' | 'textMask' | 'image'> {
   /** Normalised latents of real clips [B,outChannels,T,H,W]. */

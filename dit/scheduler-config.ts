@@ -2,6 +2,7 @@
 // use; another setting is refused by name rather than sampled wrongly.
 import { z } from 'zod';
 import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
+import type { Prediction } from './config.ts';
 import { createDpmSolver } from './dpmpp.ts';
 import type { DpmConfig } from './dpmpp.ts';
 import { createFlowEuler } from './flow-euler.ts';
@@ -17,6 +18,7 @@ export const samplerNames = ['unipc', 'euler', 'dpmpp'] as const satisfies reado
 
 const off = z.literal(false).default(false);
 const trainTimesteps = z.int().positive().default(1000);
+const predictionType = z.enum(['flow_prediction', 'sample']);
 const finalSigma = z.enum(['zero', 'sigma_min']).default('zero');
 const alternativeLevels = { use_karras_sigmas: off, use_exponential_sigmas: off, use_beta_sigmas: off };
 
@@ -24,7 +26,7 @@ const UniPCFile = z.object({
   _class_name: z.literal('UniPCMultistepScheduler'),
   num_train_timesteps: trainTimesteps,
   solver_order: z.int().min(1).max(3).default(2),
-  prediction_type: z.literal('flow_prediction'),
+  prediction_type: predictionType,
   predict_x0: z.literal(true).default(true),
   solver_type: z.literal('bh2').default('bh2'),
   lower_order_final: z.literal(true).default(true),
@@ -54,7 +56,7 @@ const DpmFile = z.object({
   _class_name: z.literal('DPMSolverMultistepScheduler'),
   num_train_timesteps: trainTimesteps,
   solver_order: z.int().min(1).max(2).default(2),
-  prediction_type: z.literal('flow_prediction'),
+  prediction_type: predictionType,
   algorithm_type: z.literal('dpmsolver++').default('dpmsolver++'),
   solver_type: z.enum(['midpoint', 'heun']).default('midpoint'),
   lower_order_final: z.boolean().default(true),
@@ -115,6 +117,11 @@ function fromFile(file: z.infer<typeof SchedulerFile>): SchedulerConfig {
       };
   }
 }
+
+const PredictionFile = z.object({ prediction_type: predictionType.default('flow_prediction') });
+
+/** What the transformer gives that stands beside a scheduler_config.json which can be parsed. */
+export const predictionOf = (json: unknown): Prediction => PredictionFile.parse(json).prediction_type;
 
 /** A sampler with the reference's defaults: what a request's `sampler` and `shift` choose in place of the model's own. */
 export function samplerConfig(sampler: SamplerName, shift: number): SchedulerConfig {

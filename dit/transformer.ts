@@ -1,6 +1,6 @@
 // The Wan video transformer (Wan team 2025, arXiv 2503.20314; WanTransformer3DModel of diffusers) as a function that adds
 // nodes to a graph. The same graph serves sampling and, with gradients, training. It knows neither samplers nor losses.
-import { add, reshape } from '../graph/build.ts';
+import { add, div, maximum, mul, reshape, slice, sub } from '../graph/build.ts';
 import { ShapeError } from '../graph/errors.ts';
 import type { Node } from '../graph/node.ts';
 import type { Parameters } from '../graph/parameters.ts';
@@ -11,11 +11,15 @@ import type { TransformerConfig } from './config.ts';
 import { checkContext, imageContext, textBias, textContext } from './context.ts';
 import { dense, zeros } from './linear.ts';
 import { modulatedNorm, modulationPart } from './modulation.ts';
-import { patchEmbedding, tokenGrid, unpatchify } from './patchify.ts';
+import { cellsOfTokens, patchEmbedding, tokenGrid, unpatchify } from './patchify.ts';
+import type { TokenGrid } from './patchify.ts';
 import { ropeTables } from './rope.ts';
 import { timeEmbedding } from './timestep.ts';
 import type { TimeEmbedding } from './timestep.ts';
 import { vaceHints } from './vace.ts';
+
+/** Timesteps that the model sees are sigma times this, as every published flow model's. */
+export const TRAIN_TIMESTEPS = 1000;
 
 /** What the transformer is asked about. */
 export interface VelocityInputs {
@@ -74,7 +78,31 @@ export function velocityParts(p: Parameters, config: TransformerConfig, inputs: 
     tokens = hint === undefined ? parts.output : add(parts.output, hint);
   }
   const head = outputHead(p, config, tokens, time.temb); // [B,N,pt*ph*pw*C]
-  return { patches, time, context, blocks, head, velocity: unpatchify(config, head, grid) };
+  const output = unpatchify(config, head, grid);
+  const isVelocity = config.prediction === 'flow_prediction';
+  return {
+    patches,
+    time,
+    context,
+    blocks,
+    head,
+    velocity: isVelocity ? output : velocityFromSample(config, output, inputs, grid),
+  };
+}
+
+/** Below this level errors of a predicted clip are not made larger: what is given is no velocity's start, and no sampler steps there. */
+const LEAST_SIGMA = 0.05;
+
+/** x_sigma = clip + sigma v, so v = (x_sigma - clip) / sigma (Li and He 2025, arXiv 2511.13720, on what to predict). */
+function velocityFromSample(
+  config: TransformerConfig,
+  sample: Node,
+  { latents, timestep }: VelocityInputs,
+  grid: TokenGrid,
+): Node {
+  const noisy = slice(latents, 1, 0, config.outChannels);
+  const sigma = cellsOfTokens(config, mul(timestep, 1 / TRAIN_TIMESTEPS), grid);
+  return div(sub(noisy, sample), maximum(sigma, LEAST_SIGMA));
 }
 
 /** Norm, shift and scale by the time embedding itself (not its projection), projection to patches. */

@@ -12,7 +12,7 @@ import { openTokenizer, type TextTokenizer } from '../conditioning/tokenizer.ts'
 import { parseTransformerConfig, type TransformerConfig } from '../dit/config.ts';
 import { fitsLatents } from '../dit/layout-channels.ts';
 import { originalName, originalPrefix } from '../dit/original-names.ts';
-import { parseSchedulerConfig, type SchedulerConfig } from '../dit/scheduler-config.ts';
+import { parseSchedulerConfig, predictionOf, type SchedulerConfig } from '../dit/scheduler-config.ts';
 import { ModelFileError } from '../graph/errors.ts';
 import type { Weights } from '../graph/weights.ts';
 import { type ModelComponent, type ModelFolder, openModelFolder, requireComponent } from '../io/model-folder.ts';
@@ -84,7 +84,11 @@ export async function loadModel(nameOrFolder = 'nano', settings: Settings = read
     part('tokenizer'),
     part('scheduler'),
   ];
-  const experts = expertsOf(files);
+  const scheduler = parseSchedulerConfig(schedule.config, join(schedule.folder, 'scheduler_config.json'));
+  const predicting = predictionOf(schedule.config);
+  const transformerOf = (component: ModelComponent) =>
+    networkOf(component, (json, source) => parseTransformerConfig(json, source, predicting));
+  const experts = expertsOf(files, transformerOf);
   const autoencoder = networkOf(vae, parseAutoencoderConfig);
   const { textLength, masksPadding, defaults } = await readModelCard(folder, {
     zDim: autoencoder.config.zDim,
@@ -94,7 +98,7 @@ export async function loadModel(nameOrFolder = 'nano', settings: Settings = read
     name,
     folder,
     fingerprint: await fingerprintOf(Object.values(files.components), { textLength, masksPadding }),
-    transformer: networkOf(transformer, parseTransformerConfig),
+    transformer: transformerOf(transformer),
     ...(experts && { experts }),
     autoencoder,
     textEncoder: {
@@ -104,7 +108,7 @@ export async function loadModel(nameOrFolder = 'nano', settings: Settings = read
     },
     tokenizer: await openTokenizer(tokens.folder),
     ...imageEncoderOf(files, transformer),
-    scheduler: parseSchedulerConfig(schedule.config, join(schedule.folder, 'scheduler_config.json')),
+    scheduler,
     textLength,
     masksPadding,
     hasTowerPair: isTowerPair(files),
@@ -169,7 +173,10 @@ function isTowerPair({ components: { text_encoder: text, image_encoder: picture 
 const isOriginalPictureModel = ({ config }: ModelComponent): boolean =>
   config['model_type'] === 'i2v' || config['model_type'] === 'flf2v';
 
-function expertsOf(files: ModelFolder): Experts | undefined {
+function expertsOf(
+  files: ModelFolder,
+  transformerOf: (component: ModelComponent) => Model['transformer'],
+): Experts | undefined {
   const low = files.components['transformer_2'];
   if (low === undefined) return undefined;
   const ratio = files.index['boundary_ratio'];
@@ -178,7 +185,7 @@ function expertsOf(files: ModelFolder): Experts | undefined {
       `${join(files.path, 'model_index.json')}: boundary_ratio must say at which noise level, between 0 and 1, transformer_2 takes over.`,
     );
   }
-  return { low: networkOf(low, parseTransformerConfig), boundary: ratio * 1000 };
+  return { low: transformerOf(low), boundary: ratio * 1000 };
 }
 
 /** Parts of different models can each be sound and yet not fit. */

@@ -86,6 +86,24 @@ export function carriedOver(
   };
 }
 
+/**
+ * A transformer's weights for predicting the clip where it predicted the velocity, or the other way round. Velocity is noise minus clip, so
+ * of the clip's part only the sign is wrong; that the noise is no longer wanted is learned by training on.
+ */
+export function predictingOther(weights: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const turned = ['weight', 'bias'].map((part) => {
+    const { shape, ...values } = weights[`${lastLayer}.${part}`]!;
+    return [
+      `${lastLayer}.${part}`,
+      tensor(
+        floats({ shape, ...values }).map((value) => -value),
+        shape,
+      ),
+    ] as const;
+  });
+  return { ...weights, ...Object.fromEntries(turned) };
+}
+
 interface SideLayout {
   readonly patch: number;
   readonly inputs: number;

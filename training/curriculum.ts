@@ -1,7 +1,6 @@
 // How nano's transformer is taught, stage by stage, from single pictures of few nouns to clips on paths. Numbers here were chosen by
 // short runs; docs/training-nano.md tells which.
-import { parseTransformerConfig } from '../dit/config.ts';
-import { transformerJson } from './recipes.ts';
+import { transformerConfig } from './recipes.ts';
 import type { TransformerRecipe } from './transformer.ts';
 import { fullWorld } from './world/scene.ts';
 import type { WorldOptions } from './world/scene.ts';
@@ -27,7 +26,7 @@ const calm: WorldOptions = {
 };
 
 const common = {
-  config: parseTransformerConfig(transformerJson),
+  config: transformerConfig,
   sigma: { kind: 'logit-normal', mean: 0.8, std: 1.1, shift: 1 },
   actorWeight: 3,
   layoutWeight: 6,

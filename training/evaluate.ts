@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { decode, encode } from '../compressor/autoencoder.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
-import { parseTransformerConfig } from '../dit/config.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import { parameterScope } from '../graph/parameters.ts';
@@ -22,7 +21,7 @@ import { makeReferences } from './scores/references.ts';
 import { factsOf } from './scores/score.ts';
 import { summarise } from './scores/summary.ts';
 import type { Summary } from './scores/summary.ts';
-import { component } from './component.ts';
+import { component, transformerOf } from './component.ts';
 import { loadAtlas } from './world/atlas.ts';
 import { describe } from './world/captions.ts';
 import type { CaptionKind } from './world/captions.ts';
@@ -72,10 +71,11 @@ function heldOutPrompts({ stage, prompts, captions }: EvaluationRequest) {
 
 /** The parts of a model that clips are sampled from. @throws ModelFileError when one is missing */
 export async function openSampledModel(folder: string, adapted?: Weights): Promise<SampledModel> {
-  const parts = ['vae', 'text_encoder', 'transformer'].map((name) => component(folder, name));
-  const [vae, text, dit] = await Promise.all(parts);
+  const parts = ['vae', 'text_encoder'].map((name) => component(folder, name));
+  const [vae, text] = await Promise.all(parts);
+  const transformer = await transformerOf(folder);
   return {
-    transformer: { config: parseTransformerConfig(dit!.config), weights: adapted ?? dit!.weights },
+    transformer: { config: transformer.config, weights: adapted ?? transformer.weights },
     autoencoder: { config: parseAutoencoderConfig(vae!.config), weights: vae!.weights },
     states: promptStates(parseClipTextConfig(text!.config), text!.weights),
   };

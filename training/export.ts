@@ -19,7 +19,7 @@ import { clipBatch, wholeFrame } from './clip-batch.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
 import { momentsCollector, turnToPrincipalAxes } from './principal-latents.ts';
 import type { LatentMoments } from './principal-latents.ts';
-import { autoencoderJson, textJson, transformerJson, visionJson } from './recipes.ts';
+import { autoencoderJson, schedulerJson, textJson, transformerJson, visionJson } from './recipes.ts';
 import { maxTextLength, worldTokenizerFiles } from './words.ts';
 import type { Atlas } from './world/atlas.ts';
 import { renderScene } from './world/render.ts';
@@ -129,14 +129,13 @@ async function writeIndex(model: string): Promise<void> {
   const index = {
     _class_name: 'WanPipeline',
     expand_timesteps: true, // a clean first frame may be given
-    scheduler: ['diffusers', 'FlowMatchEulerDiscreteScheduler'],
+    scheduler: ['diffusers', schedulerJson._class_name],
     text_encoder: ['transformers', 'CLIPTextModelWithProjection'],
     tokenizer: ['transformers', 'PreTrainedTokenizerFast'],
     transformer: ['diffusers', 'WanTransformer3DModel'],
     image_encoder: ['transformers', 'CLIPVisionModelWithProjection'],
     vae: ['diffusers', 'AutoencoderKLWan'],
   };
-  const scheduler = { _class_name: 'FlowMatchEulerDiscreteScheduler', num_train_timesteps: 1000, shift: 1 };
   const defaults = {
     width: 128,
     height: 128,
@@ -151,6 +150,6 @@ async function writeIndex(model: string): Promise<void> {
   };
   await mkdir(join(model, 'scheduler'), { recursive: true });
   await writeJsonFile(join(model, 'model_index.json'), index, { overwrite: true });
-  await writeJsonFile(join(model, 'scheduler', 'scheduler_config.json'), scheduler, { overwrite: true });
+  await writeJsonFile(join(model, 'scheduler', 'scheduler_config.json'), schedulerJson, { overwrite: true });
   await writeJsonFile(join(model, 'tessera.json'), defaults, { overwrite: true });
 }

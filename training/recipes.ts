@@ -2,8 +2,10 @@
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { parseClipVisionConfig } from '../conditioning/clip-vision.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
+import { parseTransformerConfig } from '../dit/config.ts';
 import { LAYOUT_CHANNELS } from '../dit/layout-channels.ts';
 import { POSITION_CHANNELS } from '../dit/position-channels.ts';
+import { predictionOf } from '../dit/scheduler-config.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
 import type { ContrastiveRecipe } from './contrastive.ts';
 import { maxTextLength, worldTokenizerFiles } from './words.ts';
@@ -129,3 +131,12 @@ export const transformerJson = {
   pos_embed_seq_len: null,
   rope_max_seq_len: 1024,
 };
+
+/** scheduler/scheduler_config.json, which also tells what the transformer predicts. */
+export const schedulerJson = {
+  _class_name: 'FlowMatchEulerDiscreteScheduler',
+  num_train_timesteps: 1000,
+  shift: 1,
+};
+
+export const transformerConfig = parseTransformerConfig(transformerJson, undefined, predictionOf(schedulerJson));

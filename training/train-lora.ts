@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path';
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { inKnownWords, NEW_WORDS_KEY } from '../conditioning/new-words.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
-import { parseTransformerConfig } from '../dit/config.ts';
 import { adamDefaults, type AdamState, views } from '../graph/adamw.ts';
 import { localEngine } from '../graph/engine.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
@@ -23,7 +22,7 @@ import { baseFeeds, lowRank } from './low-rank.ts';
 import { promptStates } from './prompt-states.ts';
 import { transformerStages } from './curriculum.ts';
 import { openRunFolder } from './run-folder.ts';
-import { component } from './component.ts';
+import { component, transformerOf } from './component.ts';
 import { transformerTask, type TransformerRecipe, type TransformerVariation } from './transformer.ts';
 import { loadAtlas } from './world/atlas.ts';
 import { randomOf } from './world/random.ts';
@@ -82,18 +81,16 @@ export async function trainLora(request: TrainLoraRequest): Promise<TrainedLora>
   const concept = await openConcept(request, await loadAtlas(recipe.world.styles, recipe.world.nouns));
   const folder = await openRunFolder(request.run);
   await checkRun(request, concept);
-  const [vae, text, transformer] = await Promise.all(
-    ['vae', 'text_encoder', 'transformer'].map((part) => component(model, part)),
-  );
+  const [vae, text] = await Promise.all(['vae', 'text_encoder'].map((part) => component(model, part)));
+  const transformer = await transformerOf(model);
   const autoencoder = parseAutoencoderConfig(vae!.config);
   const sources = {
     autoencoder,
     latents: latentSource(autoencoder, vae!.weights, concept.atlas, 4 * recipe.scenes),
     states: promptStates(parseClipTextConfig(text!.config), text!.weights),
   };
-  const variation = conceptVariation(concept, rank, baseFeeds(await tensorsOf(transformer!.file)));
-  const config = parseTransformerConfig(transformer!.config);
-  const task = transformerTask({ ...recipe, config }, sources, undefined, variation);
+  const variation = conceptVariation(concept, rank, baseFeeds(await tensorsOf(transformer.file)));
+  const task = transformerTask({ ...recipe, config: transformer.config }, sources, undefined, variation);
   const random = randomOf(3);
   const state = await folder.load(task.layout, () => random.next());
   const options = {

@@ -1,19 +1,19 @@
 // The weights that a fresh run of the transformer starts from, carried over (carry-over.ts) where they were learned on the latents of
-// another autoencoder than the model folder's.
+// another autoencoder than the model folder's, or to predict something else.
 import { join } from 'node:path';
 import { Matrix } from 'ml-matrix';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
 import { latentShape } from '../compressor/sizes.ts';
-import { parseTransformerConfig } from '../dit/config.ts';
 import type { TransformerConfig } from '../dit/config.ts';
 import { openSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import type { SafetensorsFile } from '../io/safetensors.ts';
-import { carriedOver, fitTurn, tokensOf } from './carry-over.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { carriedOver, fitTurn, predictingOther, tokensOf } from './carry-over.ts';
 import type { TokenGrid } from './carry-over.ts';
-import { component } from './component.ts';
+import { component, transformerOf } from './component.ts';
 import { tensorsOf } from './export.ts';
 import { latentSource } from './latent-source.ts';
-import { transformerJson } from './recipes.ts';
+import { transformerConfig } from './recipes.ts';
 import type { RunFolder } from './run-folder.ts';
 import { loadAtlas } from './world/atlas.ts';
 import { fullWorld, sampleScene } from './world/scene.ts';
@@ -24,13 +24,30 @@ const size = { frames: 17, width: 128, height: 128 };
 
 /** @param from model folder with the weights @param model model folder that is trained, with its autoencoder */
 export async function transformerStart(from: string, model: string, folder: RunFolder): Promise<SafetensorsFile> {
-  const [learned, oldVae, newVae] = await Promise.all([
-    component(from, 'transformer'),
-    component(from, 'vae'),
-    component(model, 'vae'),
-  ]);
-  const [oldConfig, newConfig] = [parseTransformerConfig(learned.config), parseTransformerConfig(transformerJson)];
-  if (sameTokens(oldConfig, newConfig)) return learned.file;
+  const learned = await transformerOf(from);
+  const [oldConfig, newConfig] = [learned.config, transformerConfig];
+  const isSame = oldConfig.prediction === newConfig.prediction;
+  if (isSame && sameTokens(oldConfig, newConfig)) return learned.file;
+  const own = await tensorsOf(learned.file);
+  const weights = sameTokens(oldConfig, newConfig) ? own : await onOtherLatents(own, { from, model, oldConfig, newConfig, folder }); // prettier-ignore
+  const path = join(folder.path, 'start.safetensors');
+  await writeSafetensors(path, Object.entries(isSame ? weights : predictingOther(weights)), { format: 'pt' });
+  return openSafetensors(path);
+}
+
+interface OtherLatents {
+  readonly from: string;
+  readonly model: string;
+  readonly oldConfig: TransformerConfig;
+  readonly newConfig: TransformerConfig;
+  readonly folder: RunFolder;
+}
+
+async function onOtherLatents(
+  learned: Readonly<Record<string, Tensor>>,
+  { from, model, oldConfig, newConfig, folder }: OtherLatents,
+): Promise<Record<string, Tensor>> {
+  const [oldVae, newVae] = await Promise.all([component(from, 'vae'), component(model, 'vae')]);
   const atlas = await loadAtlas(STYLES);
   const sides = [
     [oldVae, oldConfig],
@@ -57,10 +74,7 @@ export async function transformerStart(from: string, model: string, folder: RunF
   const product = tokens.map((pair) => pair.old.transpose().mmul(pair.new)).reduce((total, part) => total.add(part));
   const turn = fitTurn(product);
   await folder.log({ carriedOver: fitOf(tokens, turn) });
-  const weights = carriedOver(await tensorsOf(learned.file), { from: before!, to: after!, turn });
-  const path = join(folder.path, 'start.safetensors');
-  await writeSafetensors(path, Object.entries(weights), { format: 'pt' });
-  return openSafetensors(path);
+  return carriedOver(learned, { from: before!, to: after!, turn });
 }
 
 const sameTokens = (a: TransformerConfig, b: TransformerConfig): boolean =>

@@ -33,11 +33,11 @@ const inputs = new Map<string, Tensor>([
 ]);
 const constantTimesteps = (shape: number[]) => tensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(640), shape);
 
-async function run(extra: Record<string, Tensor>): Promise<Float32Array> {
+async function run(extra: Record<string, Tensor>, config = tinyConfig): Promise<Float32Array> {
   const values = new Map([...inputs, ...Object.entries(extra)]);
   const scope = parameterScope();
   const feed = (name: string) => values.has(name) && input(name, values.get(name)!.shape);
-  const v = velocity(scope.parameters, tinyConfig, {
+  const v = velocity(scope.parameters, config, {
     latents: feed('latents') || input('latents', LATENTS),
     timestep: feed('timestep') || input('timestep', [2]),
     text: feed('text') || input('text', [2, 5, 8]),
@@ -75,6 +75,21 @@ describe('velocity', () => {
     const perToken = await run({ timestep: tensor(Float32Array.from(tokens), [2, 18]) });
     expect(largestError(perToken, perFrame)).toBeLessThan(2e-5);
     expect(largestError(perFrame, await run({ timestep: constantTimesteps([2]) }))).toBeGreaterThan(1e-2);
+  });
+
+  it('follows from the clip where that is what the model predicts', async () => {
+    const levels = [0, 500, 900, 250, 20, 999].map((t) => t / 1000);
+    const timestep = tensor(
+      Float32Array.from(levels, (sigma) => 1000 * sigma),
+      [2, 3],
+    );
+    const clip = await run({ timestep });
+    const noisy = inputs.get('latents')!.data as Float32Array;
+    const ofClip = clip.map((value, i) => {
+      const [sample, frame] = [Math.floor(i / (4 * 72)), Math.floor(i / 24) % 3];
+      return (noisy[i]! - value) / Math.max(levels[sample * 3 + frame]!, 0.05);
+    });
+    expect(largestError(await run({ timestep }, { ...tinyConfig, prediction: 'sample' }), ofClip)).toBeLessThan(2e-4);
   });
 
   it('does not hear masked text', async () => {

@@ -61,6 +61,16 @@ describe('loadModel', () => {
     expect(model.experts?.boundary).toBe(875);
   });
 
+  it('learns from the scheduler that the transformer predicts the clip', async () => {
+    expect((await loadModel(await writeTinyModel(join(await scratch(), 'flow')), settings)).transformer.config.prediction).toBe('flow_prediction'); // prettier-ignore
+    const scheduler = { _class_name: 'UniPCMultistepScheduler', prediction_type: 'sample', use_flow_sigmas: true };
+    const folder = await damaged(
+      'scheduler/scheduler_config.json',
+      changeJson(() => scheduler),
+    );
+    expect((await loadModel(folder, settings)).transformer.config.prediction).toBe('sample');
+  });
+
   it.each([
     ['model_index.json', () => '{"_class_name": "WanPipeline"', 'model_index.json: it is no valid JSON'],
     ['tessera.json', () => '{"steps": "many"}', 'tessera.json: '],

@@ -9,7 +9,7 @@ import { localEngine } from '../../graph/engine.ts';
 import { parameterScope } from '../../graph/parameters.ts';
 import { floats, tensor } from '../../graph/tensor.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import { carriedOver, fitTurn, tokensOf } from '../../training/carry-over.ts';
+import { carriedOver, fitTurn, predictingOther, tokensOf } from '../../training/carry-over.ts';
 import type { TokenGrid } from '../../training/carry-over.ts';
 import { evaluate, normalTensor, speakingWeights } from '../dit/tiny-model.ts';
 import { largestError } from '../goldens/folder.ts';
@@ -129,5 +129,20 @@ describe('a transformer carried over', () => {
       Matrix.from1DArray(1, 4, [0.5, 0.5, 0.5, 0.5]).kroneckerProduct(Matrix.eye(layout)).transpose(),
     );
     expect(largestError(fromTokens(summed), old.slice(8 * plane))).toBeLessThan(1e-4);
+  });
+
+  it('says the opposite where it is to predict the clip', async () => {
+    const scope = parameterScope();
+    const [latents, text] = [normal([1, 15, frames, height, width]), normal([1, 5, 8])];
+    velocity(scope.parameters, coarse.config, {
+      latents: input('latents', latents.shape),
+      timestep: input('timestep', [1]),
+      text: input('text', text.shape),
+    });
+    const weights = speakingWeights(scope.specs());
+    const other = new Map(Object.entries(predictingOther(Object.fromEntries(weights))));
+    const [before, after] = [await speak(coarse, weights, latents, text), await speak(coarse, other, latents, text)];
+    expect(largestError(after, before.map((value) => -value))).toBeLessThan(1e-6); // prettier-ignore
+    expect(Math.max(...before)).toBeGreaterThan(0.1);
   });
 });
