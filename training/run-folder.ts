@@ -27,8 +27,10 @@ export interface RunFolder {
   sample(name: string): string;
 }
 
-async function restore(checkpoint: string, state: AdamState): Promise<void> {
+async function restore(checkpoint: string, state: AdamState, purpose: string): Promise<void> {
   const file = await openSafetensors(checkpoint);
+  if ((file.metadata['purpose'] ?? '') !== purpose)
+    throw new ModelFileError(`${checkpoint} is of another stage, with which this one cannot go on. Give --run another folder.`); // prettier-ignore
   const layout = JSON.parse(file.metadata['layout'] ?? '[]') as readonly {
     name: string;
     offset: number;
@@ -81,15 +83,18 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Opens or makes the folder of a run. */
-export async function openRunFolder(path: string): Promise<RunFolder> {
+/**
+ * Opens or makes the folder of a run.
+ * @param purpose of runs that others cannot go on with, such as those that keep an autoencoder's latents
+ */
+export async function openRunFolder(path: string, purpose = ''): Promise<RunFolder> {
   await mkdir(join(path, 'samples'), { recursive: true });
   const checkpoint = join(path, 'checkpoint.safetensors');
   return {
     path,
     load: async (layout, random, start = []) => {
       const state = initialState(layout, random);
-      if (await exists(checkpoint)) await restore(checkpoint, state);
+      if (await exists(checkpoint)) await restore(checkpoint, state, purpose);
       else if (start.length > 0) await takeWeights(start, state);
       return state;
     },
@@ -97,7 +102,7 @@ export async function openRunFolder(path: string): Promise<RunFolder> {
       writeSafetensors(
         checkpoint,
         parts.map((part) => [part, tensor(state[part], [state[part].length])] as const),
-        { step: String(state.step), layout: layoutJson(state.layout) },
+        { step: String(state.step), layout: layoutJson(state.layout), purpose },
       ),
     log: (line) => appendFile(join(path, 'log.jsonl'), `${JSON.stringify(line)}\n`),
     sample: (name) => join(path, 'samples', name),

@@ -201,7 +201,7 @@ async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepar
 
 /** Trains one part of nano, resuming what the run folder holds, and exports it. Aborting saves; nothing is lost but a step. */
 export async function trainPart(request: TrainRequest): Promise<{ readonly step: number; readonly finished: boolean }> {
-  const folder = await openRunFolder(request.run);
+  const folder = await openRunFolder(request.run, keepsLatents(request) ? request.stage : undefined);
   const { task, learningRate, exportTo, start: own = [] } = await prepare(request, folder);
   const random = randomOf(1);
   const from = request.from ?? (keepsLatents(request) || keepsWords(request) ? request.model : undefined);

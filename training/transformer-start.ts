@@ -1,6 +1,7 @@
 // The weights that a fresh run of the transformer starts from, carried over (carry-over.ts) where they were learned on the latents of
 // another autoencoder than the model folder's, or to predict something else.
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Matrix } from 'ml-matrix';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
 import { latentShape } from '../compressor/sizes.ts';
@@ -26,18 +27,21 @@ const size = { frames: 17, width: 128, height: 128 };
 export async function transformerStart(from: string, model: string, folder: RunFolder): Promise<SafetensorsFile> {
   const learned = await transformerOf(from);
   const [oldConfig, newConfig] = [learned.config, transformerConfig];
+  const [oldVae, newVae] = await Promise.all([component(from, 'vae'), component(model, 'vae')]);
   const isSame = oldConfig.prediction === newConfig.prediction;
-  if (isSame && sameTokens(oldConfig, newConfig)) return learned.file;
+  // Autoencoders that were trained on from each other, their axes and statistics kept, share a config.
+  const sharesLatents = sameTokens(oldConfig, newConfig) && isDeepStrictEqual(oldVae.config, newVae.config);
+  if (isSame && sharesLatents) return learned.file;
   const own = await tensorsOf(learned.file);
-  const weights = sameTokens(oldConfig, newConfig) ? own : await onOtherLatents(own, { from, model, oldConfig, newConfig, folder }); // prettier-ignore
+  const weights = sharesLatents ? own : await onOtherLatents(own, { oldVae, newVae, oldConfig, newConfig, folder });
   const path = join(folder.path, 'start.safetensors');
   await writeSafetensors(path, Object.entries(isSame ? weights : predictingOther(weights)), { format: 'pt' });
   return openSafetensors(path);
 }
 
 interface OtherLatents {
-  readonly from: string;
-  readonly model: string;
+  readonly oldVae: Awaited<ReturnType<typeof component>>;
+  readonly newVae: Awaited<ReturnType<typeof component>>;
   readonly oldConfig: TransformerConfig;
   readonly newConfig: TransformerConfig;
   readonly folder: RunFolder;
@@ -45,9 +49,8 @@ interface OtherLatents {
 
 async function onOtherLatents(
   learned: Readonly<Record<string, Tensor>>,
-  { from, model, oldConfig, newConfig, folder }: OtherLatents,
+  { oldVae, newVae, oldConfig, newConfig, folder }: OtherLatents,
 ): Promise<Record<string, Tensor>> {
-  const [oldVae, newVae] = await Promise.all([component(from, 'vae'), component(model, 'vae')]);
   const atlas = await loadAtlas(STYLES);
   const sides = [
     [oldVae, oldConfig],

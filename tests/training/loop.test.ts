@@ -91,6 +91,14 @@ describe('the training loop', () => {
     expect(begun.parameters).toEqual(state.parameters);
   });
 
+  it('does not go on with a run of another purpose', async () => {
+    const { state } = await run('purpose');
+    const refining = await openRunFolder(join(folder, 'purpose'), 'refine');
+    await expect(refining.load(state.layout, () => 0.5)).rejects.toThrow(/another stage.*--run/);
+    await refining.save(state);
+    expect((await refining.load(state.layout, () => 0.5)).step).toBe(state.step);
+  });
+
   it('ends with the same numbers whether or not it was stopped on the way', async () => {
     const whole = await run('whole');
     await run('parts', 13);
