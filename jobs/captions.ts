@@ -6,7 +6,7 @@ import { InvalidRequestError } from '../graph/errors.ts';
 import { captionOutputs } from './caption-outputs.ts';
 import { type CaptionFormat, captionFormats, type CaptionRequest } from './caption-request.ts';
 import { CaptionShelf, type FilmRecord } from './caption-shelf.ts';
-import { modelsThatHear, modelsThatSee } from './captioner-names.ts';
+import { hasCaptioner, modelsThatHear, modelsThatSee } from './captioner-names.ts';
 import { isEnded, type Job } from './job-record.ts';
 import { prepareCaptions } from './prepare-caption.ts';
 import type { Queue } from './queue.ts';
@@ -68,7 +68,11 @@ export class Captions {
     const { settings } = this.queue;
     const [see, hear] = await Promise.all([modelsThatSee(settings), modelsThatHear(settings)]);
     const endpoint = settings.vision?.url === undefined ? [] : ['openai'];
-    return { captioners: ['auto', 'detector', ...endpoint, ...see.map((one) => `hf:${one}`)], speech: hear.map((one) => `hf:${one}`) }; // prettier-ignore
+    const own = (await hasCaptioner('nano', settings)) ? ['nano'] : [];
+    return {
+      captioners: ['auto', 'detector', ...own, ...endpoint, ...see.map((one) => `hf:${one}`)],
+      speech: hear.map((one) => `hf:${one}`),
+    };
   }
 
   /**

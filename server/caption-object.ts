@@ -39,7 +39,7 @@ export function captionsObject({ record, job, hasCaptions }: CaptionedFilm): Cap
     video: video ?? null,
     size: `${film.width}x${film.height}`,
     seconds: Number(film.durationSeconds.toFixed(3)),
-    captioner: (request.captioner ?? 'auto').replace(/^openai:.*/s, 'openai'),
+    captioner: (request.captioner ?? 'auto').replace(/^openai:.*/s, 'openai').replace(/^nano:.*[/\\]/s, 'nano:'), // prettier-ignore
     cues: result?.cues ?? null,
     notices: [...(result?.notices ?? [])],
     error: status === 'failed' ? errorOf(job, 'captions') : null,

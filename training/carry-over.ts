@@ -92,14 +92,9 @@ export function carriedOver(
  */
 export function predictingOther(weights: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const turned = ['weight', 'bias'].map((part) => {
-    const { shape, ...values } = weights[`${lastLayer}.${part}`]!;
-    return [
-      `${lastLayer}.${part}`,
-      tensor(
-        floats({ shape, ...values }).map((value) => -value),
-        shape,
-      ),
-    ] as const;
+    const name = `${lastLayer}.${part}`;
+    const { shape } = weights[name]!;
+    return [name, tensor(floats(weights[name]!).map((value) => -value), shape)] as const; // prettier-ignore
   });
   return { ...weights, ...Object.fromEntries(turned) };
 }

@@ -14,7 +14,7 @@ export async function component(model: string, name: string) {
 
 /** A model folder's transformer; what it predicts stands in the scheduler's config. */
 export async function transformerOf(model: string) {
-  const { config: json, ...weights } = await component(model, 'transformer');
+  const { config, ...weights } = await component(model, 'transformer');
   const scheduler = await openComponent(join(model, 'scheduler'));
-  return { ...weights, json, config: parseTransformerConfig(json, undefined, predictionOf(scheduler.config)) };
+  return { ...weights, config: parseTransformerConfig(config, undefined, predictionOf(scheduler.config)) };
 }

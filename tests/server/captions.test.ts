@@ -1,7 +1,7 @@
 // Captions over HTTP as callers meet them: films that are sent, videos that were made here, and what is refused.
 import { createRequire } from 'node:module';
-import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, symlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import * as mediaCaptions from 'media-captions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { captionRecordSchema } from '../../jobs/caption-record.ts';
@@ -26,6 +26,9 @@ beforeAll(async () => {
   const pan = "crop=600:600:'100+100*t':500,scale=320:320";
   await ffmpeg('-loop', '1', '-framerate', '5', '-t', '2', '-i', photo, '-vf', pan, join(folder, 'party.mp4'));
   film = await readFile(join(folder, 'party.mp4'));
+  await mkdir(join(folder, 'models', 'nano'));
+  for (const model of ['tiny', 'nano'])
+    await symlink(resolve('models/nano/captioner'), join(folder, 'models', model, 'captioner'));
 }, 10 * MINUTES);
 afterAll(() => server.close(), 10 * MINUTES);
 
@@ -90,7 +93,7 @@ describe('captions over HTTP', { timeout: 10 * MINUTES }, () => {
     const words = () => server.ask(`/v1/videos/${id}/content?variant=captions`);
     expect((await words()).status).toBe(404);
     const asked = (await (await send({ video: id })).json()) as CaptionsObject;
-    expect(asked).toMatchObject({ video: id, name: `${id}.mp4`, captioner: 'detector' });
+    expect(asked).toMatchObject({ video: id, name: `${id}.mp4`, captioner: 'nano:tiny' });
     await completed(asked.id);
     const track = await words();
     expect([track.status, track.headers.get('content-type')]).toEqual([200, 'text/vtt; charset=utf-8']);
@@ -143,6 +146,6 @@ describe('captions over HTTP', { timeout: 10 * MINUTES }, () => {
     expect(server.troubles).toEqual([]);
     const document = await get<{ paths: object; components: { schemas: object } }>('/openapi.json');
     expect(Object.keys(document.paths)).toContain('/v1/captions/{id}/content');
-    expect(await get('/v1/capabilities')).toMatchObject({ limits: { upload_bytes: 2 ** 20 }, captions: { captioners: ['auto', 'detector'], speech: [] } }); // prettier-ignore
+    expect(await get('/v1/capabilities')).toMatchObject({ limits: { upload_bytes: 2 ** 20 }, captions: { captioners: ['auto', 'detector', 'nano'], speech: [] } }); // prettier-ignore
   });
 });
