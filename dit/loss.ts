@@ -8,6 +8,12 @@ import { cellsOfTokens, tokenGrid } from './patchify.ts';
 import { TRAIN_TIMESTEPS, velocity } from './transformer.ts';
 import type { VelocityInputs } from './transformer.ts';
 
+/**
+ * A predicted clip's error counts as the velocity's, which is it over sigma, but no more than at this level: where there is less noise the
+ * few finest details would outweigh all else, and an untrained model would learn nothing but them.
+ */
+const STEEP_SIGMA = 0.3;
+
 export interface LossInputs extends Pick<VelocityInputs, 'text' | 'textMask' | 'image'> {
   /** Normalised latents of real clips [B,outChannels,T,H,W]. */
   readonly clips: Node;
@@ -34,7 +40,8 @@ export interface FlowMatchingLoss {
 
 /**
  * x_sigma = (1 - sigma) clip + sigma noise;
- * loss_b = sum_cells w mean_channels (v(x_sigma, 1000 sigma) - (noise - clip))^2 / sum_cells w, w = 0 where sigma = 0.
+ * loss_b = sum_cells w mean_channels (v(x_sigma, 1000 sigma) - (noise - clip))^2 / sum_cells w, w = 0 where sigma = 0;
+ * where the clip is predicted, its error over max(sigma, 0.3) takes the velocity's place.
  */
 export function flowMatchingLoss(p: Parameters, config: TransformerConfig, inputs: LossInputs): FlowMatchingLoss {
   const { clips, noise, sigma, text, textMask, image, channels } = inputs;
@@ -49,9 +56,14 @@ export function flowMatchingLoss(p: Parameters, config: TransformerConfig, input
     image,
   });
   const weights = mul(inputs.weights, greater(levels, 0)); // [B,1,T,H,W]
-  const squares = square(sub(predicted, target));
-  const errors = mean(inputs.channelWeights ? mul(squares, inputs.channelWeights) : squares, [1], { keepDims: true }); // [B,1,T,H,W]
+  const errors = sub(predicted, target);
+  const squares = square(
+    config.prediction === 'sample' ? mul(errors, div(levels, maximum(levels, STEEP_SIGMA))) : errors,
+  );
+  const cellErrors = mean(inputs.channelWeights ? mul(squares, inputs.channelWeights) : squares, [1], {
+    keepDims: true,
+  }); // [B,1,T,H,W]
   const cells = [1, 2, 3, 4];
-  const perSample = div(sum(mul(errors, weights), cells), maximum(sum(weights, cells), 1e-6)); // [B]
+  const perSample = div(sum(mul(cellErrors, weights), cells), maximum(sum(weights, cells), 1e-6)); // [B]
   return { loss: mean(perSample, [0]), perSample, velocity: predicted };
 }

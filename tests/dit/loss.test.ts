@@ -25,10 +25,10 @@ const feeds = new Map<string, Tensor & { data: Float32Array }>([
   ['weights', tensor(new Float32Array(96).fill(1), [2, 1, 3, 4, 4])],
 ]);
 
-function lossGraph(sigmaShape: readonly number[]) {
+function lossGraph(sigmaShape: readonly number[], config = tinyConfig) {
   const scope = parameterScope();
   const named = (name: string) => input(name, feeds.get(name)!.shape);
-  const graph = flowMatchingLoss(scope.parameters, tinyConfig, {
+  const graph = flowMatchingLoss(scope.parameters, config, {
     clips: named('clips'),
     noise: named('noise'),
     text: named('text'),
@@ -62,6 +62,22 @@ describe('flowMatchingLoss', () => {
     expect(result.perSample[0]).toBeCloseTo(expected[0]!, 4);
     expect(result.perSample[1]).toBeCloseTo(expected[1]!, 4);
     expect(result.loss[0]).toBeCloseTo((expected[0]! + expected[1]!) / 2, 4);
+  });
+
+  it('of an untrained model, whose clip is 0, is the power of the clip over that of the noise, up to a level', async () => {
+    const { scope, perSample } = lossGraph([2], { ...tinyConfig, prediction: 'sample' });
+    const sigma = tensor(Float32Array.of(0.1, 0.9), [2]);
+    const values = new Map<string, Tensor>([...feeds, ['sigma', sigma], ...initialWeights(scope.specs())]);
+    const result = await evaluate(engine, { perSample }, values);
+    const power = [0, 1].map(
+      (sample) =>
+        feeds
+          .get('clips')!
+          .data.subarray(192 * sample, 192 * sample + 192)
+          .reduce((sum, value) => sum + value ** 2, 0) / 192,
+    );
+    expect(result.perSample[0]! / power[0]!).toBeCloseTo(1 / 0.3 ** 2, 3);
+    expect(result.perSample[1]! / power[1]!).toBeCloseTo(1 / 0.9 ** 2, 3);
   });
 
   it('leaves out frames that are given clean, and weighs cells', async () => {
