@@ -90,7 +90,7 @@ export function velocityParts(p: Parameters, config: TransformerConfig, inputs: 
   };
 }
 
-/** Below this level errors of a predicted clip are not made larger: what is given is no velocity's start, and no sampler steps there. */
+/** Divides where the level is lower: at 0 latents are given and their velocity is not used; a last step from below leaves a trace of noise. */
 const LEAST_SIGMA = 0.05;
 
 /** x_sigma = clip + sigma v, so v = (x_sigma - clip) / sigma (Li and He 2025, arXiv 2511.13720, on what to predict). */
