@@ -8,7 +8,7 @@ import { interruptible } from './interrupt.ts';
 import { addRequestOptions, sentFields } from './request-options.ts';
 
 const examples = `
-Each shot gets a caption, by a captioner as "tessera caption" has them, and a place among meanings, by a CLIP. nano's own CLIP knows the
+Each shot gets a caption, by a captioner as "tessera caption" has and picks them, and a place among meanings, by a CLIP. nano's own CLIP knows the
 clips of its world; for real footage name one of the hub or a folder. With --speech shots are found by what is said in them too. What is left out is as the latest film was indexed.
 
 A film that is as it was is not looked at again; one that was moved is known by its content; one that is gone vanishes. A folder that is

@@ -12,15 +12,16 @@ const ofCaptioner = ['model', 'prompt', 'prefix', 'language'] as const;
 /** The `speech` of those who want none any more. */
 const SILENT = 'none';
 
-/** @throws InvalidRequestError for names of nothing, ModelFileError */
+/** @param paths of the films @throws InvalidRequestError for names of nothing, ModelFileError */
 export async function chooseLook(
   request: ParsedIndexRequest,
+  paths: readonly string[],
   latest: IndexChoices | undefined,
   settings: Settings,
 ): Promise<{ readonly choices: IndexChoices; readonly space: NamedSpace }> {
   const { captioner: asked, clip = latest?.clip ?? 'nano', every = latest?.['every'] } = request;
   const isAsBefore = asked === undefined && latest !== undefined;
-  const captioner = isAsBefore ? latest.captioner : asked === undefined || asked === 'auto' ? await bestCaptioner(settings) : asked; // prettier-ignore
+  const captioner = isAsBefore ? latest.captioner : asked === undefined || asked === 'auto' ? await bestCaptioner(settings, paths) : asked; // prettier-ignore
   parseCaptionerName(captioner);
   const space = await findSpace(clip, settings);
   const { speech = latest?.['speech'] as string | undefined } = request;

@@ -71,7 +71,7 @@ export async function indexFilms(request: IndexRequest, options: IndexOptions = 
   try {
     const known = await store.films();
     const { there, gone } = await findFilms(parsed.videos, [...known.keys()], parsed.prune ?? false);
-    const { choices, space } = await chooseLook(parsed, await store.latestChoices(), settings);
+    const { choices, space } = await chooseLook(parsed, there, await store.latestChoices(), settings);
     const look = new LazyLook({ request: parsed, choices, space, settings, options });
     const run = { store, tools, choices, look, known: new Map(known), gone: new Set(gone), settings, options };
     try {
