@@ -10,7 +10,8 @@ import { trainLoraCommand } from './train-lora.ts';
 const examples = `
 A run goes on where it was stopped. Order: vae and clip, then dit, which reads both from the model folder,
 and captioner, which reads clip's tower; its stages follow each other, each in a run of its own. The run's folder
-holds checkpoint.safetensors, log.jsonl (loss, samples and GFLOP per second, CPU share, scores) and samples/*.png.
+holds checkpoint.safetensors, log.jsonl (loss, samples and GFLOP per second, CPU share, scores), samples/*.png, and of dit
+latents/ (the clips as encoded, a GB or so, which a run that goes on reads; yours to delete).
 
 Examples:
   $ tessera train vae --stage pictures --steps 6000 --decay 0

@@ -1,5 +1,6 @@
-// Scenes to what the transformer learns from: normalised latents through the trained autoencoder, kept by seed so that
+// Scenes to what the transformer learns from: normalised latents through the trained autoencoder, kept by scene so that
 // a clip is rendered and encoded once, and weights that count the actor's cells for more.
+import { createHash } from 'node:crypto';
 import type { AutoencoderConfig } from '../compressor/config.ts';
 import { spatialFactor, temporalFactor } from '../compressor/config.ts';
 import { encode } from '../compressor/autoencoder.ts';
@@ -12,6 +13,7 @@ import type { RuntimeSession } from '../graph/session.ts';
 import { floats, sizeOf } from '../graph/tensor.ts';
 import type { Weights } from '../graph/weights.ts';
 import { clipBatch, wholeFrame } from './clip-batch.ts';
+import type { LatentStore } from './latent-store.ts';
 import type { Atlas } from './world/atlas.ts';
 import { renderScene } from './world/render.ts';
 import type { ClipSize } from './world/render.ts';
@@ -23,8 +25,26 @@ export type LatentSource = (scenes: readonly Scene[], size: ClipSize) => Promise
 
 const chunk = 4;
 
-/** Encodes with an autoencoder and remembers up to `keep` clips. */
-export function latentSource(config: AutoencoderConfig, weights: Weights, atlas: Atlas, keep: number): LatentSource {
+const keyOf = (scene: Scene, { frames, width, height }: ClipSize): string =>
+  createHash('sha256')
+    .update(JSON.stringify([scene, frames, width, height]))
+    .digest('hex')
+    .slice(0, 32);
+
+export interface LatentSourceOptions {
+  readonly atlas: Atlas;
+  /** Clips that are remembered. */
+  readonly keep: number;
+  /** Remembers them for the next session too. */
+  readonly store?: LatentStore;
+}
+
+/** Encodes with an autoencoder and remembers what it made. */
+export function latentSource(
+  config: AutoencoderConfig,
+  weights: Weights,
+  { atlas, keep, store }: LatentSourceOptions,
+): LatentSource {
   const sessions = new Map<string, RuntimeSession>();
   const known = new Map<string, Float32Array>();
 
@@ -54,15 +74,29 @@ export function latentSource(config: AutoencoderConfig, weights: Weights, atlas:
     return scenes.map((_, i) => normalise(latents.subarray(i * length, (i + 1) * length), length / config.zDim));
   };
 
-  return async (scenes, size) => {
-    const keyOf = ({ seed, actors }: Scene) =>
-      `${seed}:${size.frames}x${size.width}x${size.height}${actors[0]!.path ? ' on a path' : ''}`;
-    const missing = scenes.filter((scene) => !known.has(keyOf(scene)));
+  /** Fills `known`. */
+  const learn = async (scenes: readonly Scene[], size: ClipSize): Promise<void> => {
+    const missing: Scene[] = [];
+    for (const scene of scenes) {
+      const key = keyOf(scene, size);
+      if (known.has(key)) continue;
+      const stored = await store?.read(key, sizeOf(latentShape(config, size)));
+      if (stored === undefined) missing.push(scene);
+      else known.set(key, stored);
+    }
     for (let from = 0; from < missing.length; from += chunk) {
       const part = missing.slice(from, from + chunk);
-      (await encodeScenes(part, size)).forEach((latents, i) => known.set(keyOf(part[i]!), latents));
+      for (const [i, latents] of (await encodeScenes(part, size)).entries()) {
+        const key = keyOf(part[i]!, size);
+        known.set(key, latents);
+        await store?.write(key, latents);
+      }
     }
-    const results = scenes.map((scene) => known.get(keyOf(scene))!);
+  };
+
+  return async (scenes, size) => {
+    await learn(scenes, size);
+    const results = scenes.map((scene) => known.get(keyOf(scene, size))!);
     for (const key of known.keys()) {
       if (known.size <= keep) break;
       known.delete(key);

@@ -86,7 +86,7 @@ export async function trainLora(request: TrainLoraRequest): Promise<TrainedLora>
   const autoencoder = parseAutoencoderConfig(vae!.config);
   const sources = {
     autoencoder,
-    latents: latentSource(autoencoder, vae!.weights, concept.atlas, 4 * recipe.scenes),
+    latents: latentSource(autoencoder, vae!.weights, { atlas: concept.atlas, keep: 4 * recipe.scenes }),
     states: promptStates(parseClipTextConfig(text!.config), text!.weights),
   };
   const variation = conceptVariation(concept, rank, baseFeeds(await tensorsOf(transformer.file)));

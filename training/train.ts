@@ -1,4 +1,5 @@
 // `tessera train vae|clip|dit|captioner|expander`: opens the run, builds the task, trains until done or stopped, exports into the model folder.
+import { join } from 'node:path';
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
 import { adamDefaults, views } from '../graph/adamw.ts';
@@ -13,6 +14,7 @@ import { exportAutoencoder, exportInto, exportTowers, exportTransformer, tensors
 import { component } from './component.ts';
 import { captionGaps, layoutGap } from './gaps.ts';
 import { latentSource } from './latent-source.ts';
+import { openLatentStore } from './latent-store.ts';
 import { loopDefaults, train } from './loop.ts';
 import type { TrainingProgress, TrainingTask } from './loop.ts';
 import { promptStates } from './prompt-states.ts';
@@ -141,9 +143,10 @@ async function prepareTransformer(request: TrainRequest, folder: RunFolder): Pro
   const atlas = await loadAtlas(recipe.world.styles, recipe.world.nouns);
   const [vae, text] = [await component(request.model, 'vae'), await component(request.model, 'text_encoder')];
   const autoencoder = parseAutoencoderConfig(vae.config);
+  const store = await openLatentStore(join(folder.path, 'latents'), vae.file.path);
   const sources = {
     autoencoder,
-    latents: latentSource(autoencoder, vae.weights, atlas, 40_000),
+    latents: latentSource(autoencoder, vae.weights, { atlas, keep: 40_000, store }),
     states: promptStates(parseClipTextConfig(text.config), text.weights),
   };
   return {

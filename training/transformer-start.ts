@@ -65,7 +65,7 @@ async function onOtherLatents(
       config,
       latentChannels: autoencoder.zDim,
       grid,
-      latents: latentSource(autoencoder, vae.weights, atlas, 0),
+      latents: latentSource(autoencoder, vae.weights, { atlas, keep: 0 }),
     };
   });
   const tokens: { readonly old: Matrix; readonly new: Matrix }[] = [];

@@ -162,7 +162,7 @@ describe('the training tasks', () => {
     };
     const sources = {
       autoencoder,
-      latents: latentSource(autoencoder, weightsOf(vaeTask), atlas, 100),
+      latents: latentSource(autoencoder, weightsOf(vaeTask), { atlas, keep: 100 }),
       states: promptStates(text, weightsOf(clipTask)),
     };
     const recipe = {
