@@ -69,59 +69,85 @@ interface Place {
   readonly to: number;
 }
 
+export interface MuonOptions {
+  /**
+   * Updates over which the matrices take turns, each with a step of as many times the size. A momentum changes little from one update
+   * to the next, and making it orthogonal takes as long as a gradient of about a thousand tokens.
+   */
+  readonly turns?: number;
+  readonly threads?: number | undefined;
+}
+
+/** The matrices whose turn an update is. */
+interface Turn {
+  readonly places: readonly Place[];
+  readonly session: RuntimeSession;
+}
+
 /** Updates matrices by Muon and the rest by AdamW, over AdamW's state: a matrix's first moment is its momentum. */
 export class Muon {
-  readonly #session: RuntimeSession;
+  readonly #turns: readonly Turn[];
   readonly #places: readonly Place[];
   readonly #update: Float32Array;
 
-  private constructor(session: RuntimeSession, places: readonly Place[], size: number) {
-    this.#session = session;
-    this.#places = places;
+  private constructor(turns: readonly Turn[], size: number) {
+    this.#turns = turns;
+    this.#places = turns.flatMap(({ places }) => places);
     this.#update = new Float32Array(size);
   }
 
-  static async open(layout: FlatLayout, threads?: number): Promise<Muon> {
-    const places = layout.specs.flatMap((spec, i): Place[] => {
+  static async open(layout: FlatLayout, { turns: count = 1, threads }: MuonOptions = {}): Promise<Muon> {
+    const all = layout.specs.flatMap((spec, i): Place[] => {
       const shape = matrixOf(spec);
       const from = layout.offsets[i]!;
       return shape === undefined ? [] : [{ name: spec.name, shape, from, to: from + shape[0] * shape[1] }];
     });
-    const outputs = places.map(({ name, shape }) => [name, reshape(orthogonalised(input(`in.${name}`, shape)), shape)]);
-    const graph = compile({ outputs: Object.fromEntries(outputs) as Record<string, Node>, weights: () => undefined });
-    const options = { memoryPattern: false, ...(threads !== undefined && { threads }) };
-    return new Muon(await openRuntimeSession(graph, options), places, layout.size);
+    const turns: Turn[] = [];
+    for (let turn = 0; turn < Math.min(count, all.length); turn++) {
+      const places = all.filter((_, i) => i % count === turn);
+      turns.push({ places, session: await openOrthogonaliser(places, threads) });
+    }
+    return new Muon(turns, layout.size);
   }
 
   /** One update in place; overwrites the gradient. Returns its norm before clipping. */
   async step(state: AdamState, gradient: Float32Array, options: AdamOptions, gradientScale = 1): Promise<number> {
+    const count = this.#turns.length;
+    const turn = this.#turns[state.step % count];
     const norm = adamStep(state, gradient, options, gradientScale, (spec) => matrixOf(spec) === undefined);
     const { firstMoment } = state;
     for (const { from, to } of this.#places)
       inPieces(from, to, (a, b) => lookAhead(firstMoment.subarray(a, b), gradient.subarray(a, b), gradientScale));
-    await this.#session.run(this.#views(gradient, 'in.'), this.#views(this.#update, ''));
-    const emaDecay = emaDecayAt(state.step, options);
-    for (const { shape, from, to } of this.#places) {
-      const size = options.learningRate * ADAM_SCALE * Math.sqrt(Math.max(...shape));
-      const change = { size, keep: 1 - options.learningRate * options.weightDecay, emaDecay };
-      inPieces(from, to, (a, b) => applyPiece(state, this.#update, [a, b], change));
+    if (turn === undefined) return norm;
+    await turn.session.run(viewsOf(turn.places, gradient, 'in.'), viewsOf(turn.places, this.#update, ''));
+    const emaDecay = emaDecayAt(state.step, options) ** count;
+    const keep = (1 - options.learningRate * options.weightDecay) ** count;
+    for (const { shape, from, to } of turn.places) {
+      const size = count * options.learningRate * ADAM_SCALE * Math.sqrt(Math.max(...shape));
+      inPieces(from, to, (a, b) => applyPiece(state, this.#update, [a, b], { size, keep, emaDecay }));
     }
     return norm;
   }
 
-  release(): Promise<void> {
-    return this.#session.release();
-  }
-
-  #views(flat: Float32Array, prefix: string): Record<string, Tensor> {
-    return Object.fromEntries(
-      this.#places.map(({ name, shape, from, to }) => [
-        prefix + name,
-        { dtype: 'float32' as const, shape, data: flat.subarray(from, to) },
-      ]),
-    );
+  async release(): Promise<void> {
+    for (const { session } of this.#turns) await session.release();
   }
 }
+
+async function openOrthogonaliser(places: readonly Place[], threads: number | undefined): Promise<RuntimeSession> {
+  const outputs = places.map(({ name, shape }) => [name, reshape(orthogonalised(input(`in.${name}`, shape)), shape)]);
+  const graph = compile({ outputs: Object.fromEntries(outputs) as Record<string, Node>, weights: () => undefined });
+  return openRuntimeSession(graph, { memoryPattern: false, ...(threads !== undefined && { threads }) });
+}
+
+/** Matrices within a flat array, by name. */
+const viewsOf = (places: readonly Place[], flat: Float32Array, prefix: string): Record<string, Tensor> =>
+  Object.fromEntries(
+    places.map(({ name, shape, from, to }) => [
+      prefix + name,
+      { dtype: 'float32' as const, shape, data: flat.subarray(from, to) },
+    ]),
+  );
 
 function inPieces(from: number, to: number, work: (from: number, to: number) => void): void {
   for (let at = from; at < to; at += pieceLength) work(at, Math.min(at + pieceLength, to));

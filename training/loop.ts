@@ -43,8 +43,9 @@ export interface LoopOptions {
   /** Micro-batches per update. */
   readonly accumulation: number;
   readonly adam: AdamOptions;
-  /** `muon` takes a part of an update's time that is the smaller the larger the batch. */
   readonly optimizer: 'adamw' | 'muon';
+  /** Of muon's matrices; many make its updates cheap beside the gradients of small batches. */
+  readonly muonTurns: number;
   readonly warmupSteps: number;
   /** Fraction of the steps, at the end, over which the learning rate falls to zero. */
   readonly decayFraction: number;
@@ -58,6 +59,7 @@ export interface LoopOptions {
 export const loopDefaults = {
   accumulation: 1,
   optimizer: 'muon',
+  muonTurns: 1,
   warmupSteps: 100,
   decayFraction: 0.3,
   saveEverySeconds: 120,
@@ -160,7 +162,10 @@ export async function train(
   }: { state: AdamState; signal?: AbortSignal; onProgress?: (progress: TrainingProgress) => void },
 ): Promise<void> {
   const steps = new Map<string, StepGraph>();
-  const muon = options.optimizer === 'muon' ? await Muon.open(task.layout, options.threads) : undefined;
+  const muon =
+    options.optimizer === 'muon'
+      ? await Muon.open(task.layout, { turns: options.muonTurns, threads: options.threads })
+      : undefined;
   const gradient = new Float32Array(task.layout.size);
   const partial = options.accumulation > 1 ? new Float32Array(task.layout.size) : gradient;
   const into = views(task.layout, partial, 'grad.');

@@ -82,4 +82,23 @@ describe('Muon', () => {
     expect(moved[0]).toBeGreaterThan(0.001);
     expect(moved[0]).toBeLessThan(0.004);
   });
+
+  it('moves matrices that take turns each at its own, by as much in all', async () => {
+    const layout = flatLayout([spec('one', [16, 64], { kind: 'zeros' }), spec('other', [64, 16], { kind: 'zeros' })]);
+    const options = { ...adamDefaults, learningRate: 0.01 };
+    const moved = async (turns: number, updates: number): Promise<number[]> => {
+      const state = initialState(layout, () => 0.5);
+      const muon = await Muon.open(layout, { turns });
+      for (let i = 0; i < updates; i++) await muon.step(state, noise(layout.size, 3), options);
+      await muon.release();
+      return [state.parameters.subarray(0, 1024), state.parameters.subarray(1024)].map((part) =>
+        Math.sqrt(part.reduce((sum, p) => sum + p * p, 0) / 1024),
+      );
+    };
+    const [first, second] = [await moved(2, 1), await moved(2, 2)];
+    expect(first[0]).toBeGreaterThan(0);
+    expect(first[1]).toBe(0);
+    expect(second[0]).toBe(first[0]);
+    (await moved(1, 2)).forEach((size, i) => expect(second[i]! / size).toBeCloseTo(1, 1));
+  });
 });
