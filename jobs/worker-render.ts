@@ -2,9 +2,9 @@
 // queue how far it is, and listens for its cancellation. Knows nothing of how jobs come and go.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
+import { loadRequestedModel } from './adapted-model.ts';
 import { generate } from './generate.ts';
 import type { RenderJob, RenderResult } from './job-record.ts';
-import { loadModel } from './model.ts';
 import { planOutputs } from './outputs.ts';
 import type { JobProgress } from './progress.ts';
 import type { Row, Rows } from './queue-store.ts';
@@ -68,7 +68,7 @@ export async function renderJob(row: Row, job: RenderJob, run: RenderRun): Promi
 
 /** The weights must be those that the job was accepted for, and nobody else's files may stand in the way. */
 async function checkPossession(job: RenderJob, request: RenderJob['request'], { settings }: Studio): Promise<void> {
-  const model = await loadModel(request.model, settings);
+  const model = await loadRequestedModel(request, settings);
   if (model.fingerprint !== job.fingerprint) {
     throw new InvalidRequestError(
       `The weights of ${model.name} (${model.folder}) are not those that the job was submitted for. Submit it again.`,

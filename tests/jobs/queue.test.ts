@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { localEngine } from '../../graph/engine.ts';
+import { tensor } from '../../graph/tensor.ts';
+import { writeSafetensors } from '../../io/safetensors.ts';
 import { generate } from '../../jobs/generate.ts';
 import type { RenderResult } from '../../jobs/job-record.ts';
 import { Queue } from '../../jobs/queue.ts';
@@ -114,6 +116,21 @@ describe.each(storeKinds)('the queue in %s', { timeout: 15 * MINUTES }, (kind) =
     expect((await queue.submit(asked)).job.state).toBe('waiting');
     await work();
     expect((await stat(asked.output!)).mtimeMs).not.toBe(mtimeMs);
+  });
+
+  it('renders with what a request adds to its model', async () => {
+    const lora = join(folder, 'lora.safetensors');
+    const values = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
+    await writeSafetensors(lora, [
+      ['transformer.blocks.1.attn1.to_q.lora_A.weight', tensor(values, [2, 32])],
+      ['transformer.blocks.1.attn1.to_q.lora_B.weight', tensor(values, [32, 2])],
+    ]);
+    const asked = request({ lora: [lora], weights: 'f16' });
+    const { job } = await queue.submit(asked);
+    await work();
+    const { state, result } = await queue.need(job.id);
+    expect(state).toBe('done');
+    expect(clipsOf(result)[0]!.sha256).toBe(await undisturbed(asked, settings));
   });
 
   it('keeps the order of priorities', async () => {
