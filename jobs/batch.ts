@@ -58,7 +58,7 @@ export async function estimateBatch(plan: BatchPlan, queue: Queue): Promise<Batc
     finished: jobs.length - missing.length,
   };
   const speeds = await measuredSpeeds(queue);
-  const renders = missing.flatMap((job) => job.renders);
+  const renders = missing.flatMap((job) => job.renders.map((render) => ({ ...render, frames: job.frames })));
   if (!renders.every(({ model }) => speeds.has(model))) return counts;
   const sum = (cost: (render: Render) => number): number => renders.reduce((total, one) => total + cost(one), 0);
   const seconds = sum((render) => workOf(render) * speeds.get(render.model)!.secondsPerWork);

@@ -13,6 +13,7 @@ import { type GenerateRequest, type ParsedRequest, parseRequest } from './reques
 import { type Render, resolveRequest } from './resolve-request.ts';
 import type { Settings } from './settings.ts';
 import { withShownPrompt } from './shown-prompt.ts';
+import { workOf } from './take.ts';
 
 /** What can be queued. */
 export interface ReadyJob {
@@ -26,6 +27,8 @@ export interface PreparedJob extends ReadyJob {
   readonly job: RenderJob;
   /** The clips that are asked for. */
   readonly renders: readonly Render[];
+  /** That are made for each clip: of a long one in several windows. */
+  readonly frames: number;
 }
 
 export interface PrepareOptions {
@@ -79,7 +82,8 @@ export function jobPreparer(
     const isFinished = outputs.every(({ finished }) => finished !== undefined);
     const { fingerprint } = model;
     const id = parsed.output === undefined && folder ? placeless : jobId(wished, model, output);
-    return { id, job: { kind: 'generate', request: complete, fingerprint }, renders, isFinished };
+    const { frames } = workOf(renders[0]!, model);
+    return { id, job: { kind: 'generate', request: complete, fingerprint }, renders, frames, isFinished };
   };
 }
 
