@@ -20,7 +20,7 @@ import { withShownPrompt } from './shown-prompt.ts';
 import { differencesFrom, type Sidecar, sidecarOf } from './sidecar.ts';
 import { StageClock, type StageTimes } from './stages.ts';
 import { type EngineChoice, Studio } from './studio.ts';
-import { workOf } from './take.ts';
+import { unseenParts, workOf } from './take.ts';
 
 export interface GenerateOptions {
   /** Called at every change: often enough for a progress bar. */
@@ -106,7 +106,7 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Generat
   if (from) report.notices(differencesFrom(from, { model, tools }));
   report.stage('text');
   const prompts = await clock.time('text', () => pipeline.conditions(renders[0]!));
-  report.notices(prompts.notices);
+  report.notices([...prompts.notices, ...unseenNotices(renders[0]!, model)]);
   const overwrite = request.overwrite ?? false;
   const make = async (render: Render, output: ClipOutput, number: number): Promise<GeneratedClip> => {
     const { windows, frames } = workOf(render, model);
@@ -124,6 +124,14 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Generat
   const clips: GeneratedClip[] = [];
   for (const [i, output] of outputs.entries()) clips.push(output.finished ?? (await make(renders[i]!, output, i + 1)));
   return result(clips);
+}
+
+function unseenNotices(render: Render, model: Model): readonly string[] {
+  const seconds = render.frames / render.fps;
+  return unseenParts(render, model).map(
+    ({ from, until, prompt }) =>
+      `"${from}-${until}: ${prompt}" is not shown: ${model.name} makes ${seconds.toFixed(1)} s at once, by one part of the prompt. Give parts that time, or fewer frames.`,
+  );
 }
 
 /**

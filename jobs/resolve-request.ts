@@ -155,11 +155,15 @@ export const spacingOf = ({ steps, sigmas }: Render): Spacing => (sigmas === und
 /** Names the latents of a render: equal for renders that sample the same numbers, also from another folder. Devices round differently. */
 export function latentsKey(render: Render, model: Model, device = 'cpu'): string {
   const { fps, model: _name, lora: _files, loraLenient: _lenient, ...settings } = withoutPaths(render);
-  const sampled = { ...settings, ...(followsTime(render) && { fps }) };
+  const sampled = { ...settings, ...((followsTime(render) || hasTimes(render)) && { fps }) };
   return createHash('sha256')
     .update(JSON.stringify(['latents 1', model.fingerprint, sampled, ...(device === 'cpu' ? [] : [device])]))
     .digest('hex');
 }
+
+/** Whether parts of its prompt or its path are of certain seconds. */
+const hasTimes = (render: Render): boolean =>
+  render.path !== undefined || promptSeconds(promptOf(render)) !== undefined;
 
 /** 0 unless asked for: the same command gives the same clip, and goes on where it was stopped. */
 function seedOf(seed: ParsedRequest['seed']): number {

@@ -12,7 +12,7 @@ import { type Frames, joinFrames, sliceFrames } from '../io/frames.ts';
 import { pathLayout } from './path-layout.ts';
 import type { TakeRun, TakeSources } from './render-take.ts';
 import { schedulerOf, spacingOf } from './resolve-request.ts';
-import type { Take } from './take.ts';
+import { middleOf, type Take } from './take.ts';
 import { visualKind } from './visual-kind.ts';
 
 /** The end of the window before: its latents, and those of its frames that this one begins with. */
@@ -38,7 +38,7 @@ export async function sampleWindow(run: TakeRun, window: Window): Promise<Float3
   signal?.throwIfAborted();
   const number = window.sources.firstWindow + window.index;
   const shape = pipeline.latentShape(render);
-  const seconds = secondsOf(run, window);
+  const seconds = middleOf(window.take, window.index, render);
   const { velocity, flops } = await clock.time('load', () =>
     pipeline.velocity(render, prompts, { eachFrame: run.eachFrame, seconds }),
   );
@@ -68,12 +68,6 @@ export async function sampleWindow(run: TakeRun, window: Window): Promise<Float3
   );
   if (run.windows > 1) await saved.settle();
   return latents;
-}
-
-/** The middle of what the window makes anew, counted from the first frame that is made. */
-function secondsOf({ render }: TakeRun, { take, index, before, tail }: Window): number {
-  const [from, to] = [before?.frames.frames ?? take.head, render.frames - (tail?.frames ?? 0)];
-  return (take.starts[index]! + (from + to) / 2 - take.head) / render.fps;
 }
 
 interface Known {

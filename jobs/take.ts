@@ -5,7 +5,7 @@ import { temporalFactor } from '../compressor/config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 import type { Model } from './model.ts';
 import type { Render } from './resolve-request.ts';
-import { timedPrompts } from './timed-prompts.ts';
+import { partAt, type TimedPrompt, timedPrompts } from './timed-prompts.ts';
 import { visualKind } from './visual-kind.ts';
 
 export interface Take {
@@ -109,6 +109,26 @@ export function windowStarts(frames: number, { window, overlap }: WindowSize): r
   if (frames <= window) return [0];
   const count = 1 + Math.ceil(Math.max(0, frames - window) / (window - overlap));
   return Array.from({ length: count }, (_, i) => Math.min(i * (window - overlap), frames - window));
+}
+
+/** The middle of what a window makes anew, in seconds from the first frame that is made: the part of a prompt there is its prompt. */
+export function middleOf(
+  { starts, head, tail }: Take,
+  index: number,
+  { frames, fps }: Pick<Asked, 'frames' | 'fps'>,
+): number {
+  // prettier-ignore
+  const start = starts[index]!;
+  const from = index === 0 ? head : starts[index - 1]! + frames - start;
+  const to = frames - (index === starts.length - 1 ? tail : 0);
+  return (start + (from + to) / 2 - head) / fps;
+}
+
+/** Parts of a prompt with times that are in the middle of no window, so that nothing is made by them. */
+export function unseenParts(render: Asked, model: Model): readonly TimedPrompt[] {
+  const parts = timedPrompts(render.expanded ?? render.prompt);
+  const seen = takesOf(render, model).flatMap((take) => take.starts.map((_, i) => partAt(parts, middleOf(take, i, render)))); // prettier-ignore
+  return parts.filter((_, i) => !seen.includes(i));
 }
 
 /** Sampling runs of a render, and the frames that are made in them. */

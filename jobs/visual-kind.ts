@@ -6,6 +6,7 @@ import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import { parsePath } from './actor-path.ts';
 import type { Model } from './model.ts';
 import type { ParsedRequest } from './request.ts';
+import { promptSeconds } from './timed-prompts.ts';
 
 /**
  * `none`: words alone. `timesteps`: a clean first frame, as Wan 2.2 TI2V. `channels`: mask and clean latents behind the noise, as
@@ -77,7 +78,7 @@ const controls = ['image', 'last', 'control', 'mask', 'reference'] as const sati
 
 /** Their pictures and controls hold for one clip of one length. */
 function refuseDirection({ name, defaults }: Model, request: ParsedRequest): void {
-  const { fps = defaults.fps, frames = defaults.frames, seconds = 0 } = request;
+  const { fps = defaults.fps, frames = defaults.frames, seconds = promptSeconds(request.prompt) ?? 0 } = request;
   const field = (['extend', 'between', 'restyle', 'loop'] as const).find((one) => request[one] !== undefined && request[one] !== false); // prettier-ignore
   const long = seconds * fps > frames + 2 ? 'seconds' : undefined;
   if ((field ?? long) === undefined) return;

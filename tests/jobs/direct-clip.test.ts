@@ -13,7 +13,7 @@ import { writeVideo } from '../../io/write-video.ts';
 import { generate, type GenerateOptions } from '../../jobs/generate.ts';
 import { loadModel } from '../../jobs/model.ts';
 import { readSidecar } from '../../jobs/sidecar.ts';
-import { takesOf, windowStarts } from '../../jobs/take.ts';
+import { takesOf, unseenParts, windowStarts } from '../../jobs/take.ts';
 import { sharedScratch, settingsIn } from './scratch.ts';
 import { writeTinyModel } from './tiny-model.ts';
 
@@ -202,5 +202,15 @@ describe('a long take', { timeout: 120_000 }, () => {
     expect(takesOf({ ...plain, prompt, seconds: 4 }, model)[0]!.starts).toEqual([0, 4, 16, 20]); // anew where it changes
     const short = '0-1: a cat jumps; 1-4: it walks';
     expect(takesOf({ ...plain, prompt: short, seconds: 4 }, model)[0]!.starts).toEqual([0, 8, 16, 20]);
+    expect(unseenParts({ ...plain, prompt: short, seconds: 4 }, model)).toEqual([]);
+  });
+
+  it('tells of parts of its prompt that are too short to be shown', async () => {
+    const prompt = '0-0.5: a cat jumps; 0.5-1.5: it walks';
+    const notices: string[] = [];
+    await render({ prompt }, { onNotice: (one) => notices.push(one) });
+    expect(notices).toContainEqual(
+      expect.stringMatching(/^"0-0.5: a cat jumps" is not shown: starts makes 1.6 s at once/),
+    );
   });
 });

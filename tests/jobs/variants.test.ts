@@ -85,6 +85,7 @@ describe('variants of Wan', { timeout: 300_000 }, () => {
     ['i2v', { image: red, last: blue }, 'taught with a first picture alone'],
     ['ti2v', { control: moving }, 'takes image'],
     ['t2v-a14b', { image: red }, 'was taught to start from text'],
+    ['i2v', { image: red, prompt: '0-4: a cat; 4-8: a dog' }, 'seconds (=8) of more than a clip'],
     ['vace', { mask }, 'there is no control'],
     ['vace', { reference: [file('gone.png')] }, 'there is no such file'],
   ])('%s with %j is refused', async (model, request, message) => {
