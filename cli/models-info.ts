@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { ModelInfo } from '../jobs/model-info.ts';
 import { readSettings } from '../jobs/settings.ts';
 import { bytes, count, table } from './format.ts';
+import { describeMemory } from './render-plan.ts';
 
 const examples = `
 Examples:
@@ -35,6 +36,7 @@ function describe(info: ModelInfo): string {
     `${info.name}: ${info.architecture}`,
     `${info.folder}, ${count(info.parameters)} parameters, ${bytes(info.sizeBytes)}`,
     table([['part', 'class', 'parameters', 'size', 'stored as'], ...rows]),
-    `By default ${width}x${height} (multiples of ${info.sizesAreMultiplesOf}), ${frames} frames at ${fps} fps, ${steps} steps, guidance ${guidance}.`,
+    `By default ${width}x${height} (multiples of ${info.sizesAreMultiplesOf}), ${frames} frames at ${fps} fps, ${steps} steps, guidance ${guidance}. Such a clip takes of memory:`,
+    describeMemory(info.memory),
   ].join('\n');
 }

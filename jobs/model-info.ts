@@ -1,10 +1,11 @@
 // What a model is, for `tessera models info`: its parts, how large they are, what they are stored in. Reads headers only.
-import type { TransformerConfig } from '../dit/config.ts';
 import { width } from '../dit/config.ts';
 import { verifyModelFolder } from '../io/model-health.ts';
 import { edgeMultiple, loadModel, type Model } from './model.ts';
 import type { ModelDefaults } from './model-defaults.ts';
+import { type MemoryPlan, planMemory } from './plan.ts';
 import type { Settings } from './settings.ts';
+import { visualKind } from './visual-kind.ts';
 
 export interface PartInfo {
   readonly name: string;
@@ -26,6 +27,8 @@ export interface ModelInfo {
   readonly parts: readonly PartInfo[];
   readonly sizesAreMultiplesOf: number;
   readonly defaults: ModelDefaults;
+  /** Of a clip by default. */
+  readonly memory: MemoryPlan;
 }
 
 /** @throws InvalidRequestError when there is no such model, ModelFileError when it cannot be opened */
@@ -51,19 +54,25 @@ export async function modelInfo(nameOrFolder: string, settings: Settings): Promi
     parts,
     sizesAreMultiplesOf: edgeMultiple(model),
     defaults: model.defaults,
+    memory: planMemory(model, model.defaults),
   };
 }
 
-function architectureOf({ transformer, experts, autoencoder, textEncoder }: Model): string {
+function architectureOf(model: Model): string {
+  const { transformer, experts, autoencoder, textEncoder } = model;
   const { config } = transformer;
   const family = autoencoder.config.isResidual ? 'Wan 2.2' : 'Wan 2.1';
   const both = experts === undefined ? '' : `, two experts that change at noise ${experts.boundary / 1000}`;
   const text = textEncoder.kind === 'umt5' ? 'UMT5' : 'CLIP';
-  return `${family}, ${kindOf(config)}: ${config.layers} layers, ${width(config)} wide, ${config.heads} heads${both}; text by ${text}`;
+  return `${family}, ${kindOf(model)}: ${config.layers} layers, ${width(config)} wide, ${config.heads} heads${both}; text by ${text}`;
 }
 
-function kindOf({ posEmbedLength, imageDim, inChannels, outChannels }: TransformerConfig): string {
+function kindOf(model: Model): string {
+  const { posEmbedLength, imageDim } = model.transformer.config;
+  const kind = visualKind(model);
+  if (kind === 'control') return 'control video and references to video (VACE)';
+  if (kind === 'timesteps') return 'text or picture to video';
+  if (kind === 'none') return 'text to video';
   if (posEmbedLength !== null) return 'first and last frame to video';
-  if (imageDim !== null) return 'picture to video';
-  return inChannels > 2 * outChannels ? 'picture to video without image tokens' : 'text to video';
+  return imageDim !== null ? 'picture to video' : 'picture to video without image tokens';
 }

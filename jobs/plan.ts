@@ -19,23 +19,31 @@ import { type Render, resolveRequest } from './resolve-request.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { workOf } from './take.ts';
 
-export interface StagePlan {
+/** What a stage takes of memory. */
+export interface StageMemory {
   readonly stage: 'text' | 'steps' | 'decode';
   /** Weights that stay in their files. */
   readonly mappedBytes: number;
   /** Weights and activations in memory of its own, about. */
   readonly privateBytes: number;
+}
+
+export interface StagePlan extends StageMemory {
   /** About; unknown where no product was measured. */
   readonly seconds: number;
 }
 
-export interface RenderPlan {
-  readonly render: Render;
-  readonly stages: readonly StagePlan[];
+export interface MemoryPlan {
+  readonly stages: readonly StageMemory[];
   /** The most that is private at once: stages follow each other. */
   readonly peakPrivateBytes: number;
   readonly machineBytes: number;
   readonly fits: boolean;
+}
+
+export interface RenderPlan extends MemoryPlan {
+  readonly render: Render;
+  readonly stages: readonly StagePlan[];
   /** Floating point operations a second of the bare product that times follow from. */
   readonly flopsPerSecond: number;
 }
@@ -53,35 +61,46 @@ export async function planRender(request: GenerateRequest, settings: Settings = 
   const render = resolveRequest(await withPinnedVideos(parsed, model, settings), model)[0]!;
   checkMemory(model, render); // graphs of what is far too large would take long to build
   const speed = await measureSpeed(settings.threads);
-  const active = activationBytes(model, render);
   const { windows } = workOf(render, model);
   const passes = windows * render.steps * (render.guidance === 1 ? 1 : 2);
-  const [text, steps, decoding] = [textGraph(model), stepGraph(model, render), decodeGraph(model, render)];
-  const stage = (name: StagePlan['stage'], graph: CompiledGraph, activations: number, runs: number): StagePlan => {
+  const runs = { text: 2, steps: passes, decode: windows };
+  const stages = stagesOf(model, render).map(({ flops, ...memory }) => ({
+    ...memory,
+    seconds: (flops * runs[memory.stage]) / (speed * REACHED),
+  }));
+  return { render, ...together(stages), stages, flopsPerSecond: speed };
+}
+
+/** What clips of a size take of memory. Reads headers, not weights. */
+export function planMemory(model: Model, size: ClipSize): MemoryPlan {
+  return together(stagesOf(model, size).map(({ flops: _, ...memory }) => memory));
+}
+
+type ClipSize = Pick<Render, 'width' | 'height' | 'frames'>;
+
+function together(stages: readonly StageMemory[]): MemoryPlan {
+  const peakPrivateBytes = Math.max(...stages.map(({ privateBytes }) => privateBytes));
+  const machineBytes = machineMemory();
+  return { stages, peakPrivateBytes, machineBytes, fits: peakPrivateBytes <= machineBytes };
+}
+
+function stagesOf(model: Model, size: ClipSize): readonly (StageMemory & { readonly flops: number })[] {
+  const active = activationBytes(model, size);
+  const stage = (name: StageMemory['stage'], graph: CompiledGraph, activations: number) => {
     const { mappedBytes, widenedBytes, quantisedBytes, flops } = graph;
     const packed = mappedBytes < PREPACKED_BELOW ? mappedBytes : quantisedBytes;
     return {
       stage: name,
       mappedBytes: mappedBytes - quantisedBytes,
       privateBytes: widenedBytes + packed + activations,
-      seconds: (flops * runs) / (speed * REACHED),
+      flops,
     };
   };
-  const stages = [
-    stage('text', text, TEXT_TOKENS * model.textEncoder.config.hiddenSize * 4 * 32, 2),
-    stage('steps', steps, active.steps, passes),
-    stage('decode', decoding, active.decode, windows),
+  return [
+    stage('text', textGraph(model), TEXT_TOKENS * model.textEncoder.config.hiddenSize * 4 * 32),
+    stage('steps', stepGraph(model, size), active.steps),
+    stage('decode', decodeGraph(model, size), active.decode),
   ];
-  const peakPrivateBytes = Math.max(...stages.map(({ privateBytes }) => privateBytes));
-  const machineBytes = machineMemory();
-  return {
-    render,
-    stages,
-    peakPrivateBytes,
-    machineBytes,
-    fits: peakPrivateBytes <= machineBytes,
-    flopsPerSecond: speed,
-  };
 }
 
 function textGraph({ textEncoder, textLength }: Model): CompiledGraph {
@@ -94,9 +113,9 @@ function textGraph({ textEncoder, textLength }: Model): CompiledGraph {
 }
 
 /** One pass of the transformer; of two experts only the one that runs is open. */
-function stepGraph(model: Model, render: Render): CompiledGraph {
+function stepGraph(model: Model, size: ClipSize): CompiledGraph {
   const { config, weights, widen } = model.transformer;
-  const [, , ...grid] = latentShape(model.autoencoder.config, render);
+  const [, , ...grid] = latentShape(model.autoencoder.config, size);
   const node = velocity(parameterScope().parameters, config, {
     latents: input('latents', [1, config.inChannels, ...grid]),
     timestep: input('timestep', [1]),
@@ -108,9 +127,9 @@ function stepGraph(model: Model, render: Render): CompiledGraph {
   return compile({ outputs: { velocity: node }, weights, ...(widen && { widen }) });
 }
 
-function decodeGraph(model: Model, render: Render): CompiledGraph {
+function decodeGraph(model: Model, size: ClipSize): CompiledGraph {
   const { config, weights } = model.autoencoder;
-  const video = decode(parameterScope().parameters, config, input('z', latentShape(config, render)));
+  const video = decode(parameterScope().parameters, config, input('z', latentShape(config, size)));
   return compile({ outputs: { video }, weights });
 }
 

@@ -117,7 +117,6 @@ export function middleOf(
   index: number,
   { frames, fps }: Pick<Asked, 'frames' | 'fps'>,
 ): number {
-  // prettier-ignore
   const start = starts[index]!;
   const from = index === 0 ? head : starts[index - 1]! + frames - start;
   const to = frames - (index === starts.length - 1 ? tail : 0);

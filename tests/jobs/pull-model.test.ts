@@ -83,6 +83,7 @@ describe('pullModel', { timeout: 120_000 }, () => {
     const info = await modelInfo('someone/tiny', own);
     expect(info.parts.map(({ name, dtypes }) => [name, dtypes])).toContainEqual(['transformer', ['float32']]);
     expect(info.architecture).toContain('2 layers, 32 wide, 2 heads');
+    expect(info.memory).toMatchObject({ fits: true, stages: [{ stage: 'text' }, { stage: 'steps' }, { stage: 'decode' }] }); // prettier-ignore
   });
 
   it('asks for nothing twice', async () => {
