@@ -25,6 +25,7 @@ export async function readUpload(request: Request, folder: string, mostBytes: nu
   const type = request.headers.get('content-type') ?? '';
   const fields = new Map<string, string | readonly string[]>();
   const saving: Promise<Upload['file']>[] = [];
+  const opened: Readable[] = [];
   let isTooLarge = Number(request.headers.get('content-length') ?? 0) > mostBytes + 2 ** 20;
   const parser = isTooLarge ? undefined : parserOf(type, mostBytes);
   parser?.on('field', (name, value) => {
@@ -37,6 +38,7 @@ export async function readUpload(request: Request, folder: string, mostBytes: nu
       fields.set(field, filename);
       return;
     }
+    opened.push(stream);
     stream.on('limit', () => (isTooLarge = true));
     saving.push(save(stream, folder, filename));
     saving.at(-1)!.catch((error: Error) => parser.destroy(error));
@@ -46,6 +48,7 @@ export async function readUpload(request: Request, folder: string, mostBytes: nu
     const [file] = await Promise.all(saving);
     if (!isTooLarge) return { fields, file };
   } catch (error) {
+    for (const stream of opened) stream.destroy(); // a parser whose body broke off never ends its files
     await Promise.allSettled(saving);
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
       throw unavailable('There is no room for the file on the disk of the server. Ask again later.');
