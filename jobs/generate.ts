@@ -40,7 +40,7 @@ export interface GenerateOptions {
   readonly settings?: Settings;
   /** Latents are saved when a step ends so long after the last save (1000 ms). */
   readonly saveEveryMs?: number;
-  /** Clips that are there already, beside a record of this very render, are kept as they are. */
+  /** Clips that are there already, beside a record of this very render, are kept as they are. Left out: where others are missing, as after a stop. */
   readonly keepFinished?: boolean;
 }
 
@@ -76,7 +76,7 @@ export async function generate(request: GenerateRequest, options: GenerateOption
 }
 
 async function generateIn(studio: Studio, asked: ParsedRequest, options: GenerateOptions): Promise<GenerateResult> {
-  const { signal, saveEveryMs, from, keepFinished = false } = options;
+  const { signal, saveEveryMs, from, keepFinished = 'begun' } = options;
   const { settings } = studio;
   const { cacheFolder } = settings;
   const clock = new StageClock();

@@ -17,26 +17,31 @@ export interface ClipOutput extends Found {
 /**
  * One output for each clip, checked before any work is done.
  * @param model by whose records clips are known that are there already; they are kept, or else stand in the way
+ * @param keepFinished `begun`: they are kept where others of the request are missing, as after a stop, and nothing is to be overwritten
  * @throws InvalidRequestError for a name that cannot be written or a file that stands in the way
  */
 export async function planOutputs(
   request: ParsedRequest,
   renders: readonly Render[],
   model?: Model,
-  { keepFinished = true }: { readonly keepFinished?: boolean } = {},
+  { keepFinished = true }: { readonly keepFinished?: boolean | 'begun' } = {},
 ): Promise<readonly ClipOutput[]> {
   const asked = resolve(request.output ?? defaultName(request.prompt));
   const paths = renders.length === 1 ? [asked] : renders.map((_, i) => numbered(asked, i + 1, renders.length));
   const overwrite = request.overwrite ?? false;
-  const outputs: ClipOutput[] = [];
+  const there: ClipOutput[] = [];
   for (const [i, path] of paths.entries()) {
     const output = { path, sidecar: sidecarPath(path) };
     const found: Found = model ? await findClip(renders[i]!, output, model) : { isRecorded: false };
-    const { isRecorded, finished } = found;
-    outputs.push({ ...output, isRecorded, ...(keepFinished && finished && { finished }) });
-    if (keepFinished && finished !== undefined) continue;
+    there.push({ ...output, ...found });
+  }
+  const isBegun = !overwrite && there.some(({ finished }) => finished === undefined);
+  const keeps = keepFinished === 'begun' ? isBegun : keepFinished;
+  const outputs: readonly ClipOutput[] = keeps ? there : there.map(({ finished: _, ...output }) => output);
+  for (const [i, { path, sidecar, isRecorded, finished }] of outputs.entries()) {
+    if (finished !== undefined) continue;
     await checkOutput(path, renders[i]!, { overwrite });
-    await refuseExisting(output.sidecar, { overwrite: overwrite || isRecorded });
+    await refuseExisting(sidecar, { overwrite: overwrite || isRecorded });
   }
   return outputs;
 }

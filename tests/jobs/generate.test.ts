@@ -1,5 +1,5 @@
 // The whole path on a tiny model: from words to files, whose bytes depend on the request and on nothing else.
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childEngine } from '../../graph/child-engine.ts';
@@ -112,6 +112,18 @@ describe('generate', () => {
     expect(new Set(sums).size).toBe(3);
     expect(clips.map(({ render: { clip } }) => clip)).toEqual([0, 1, 2]);
     expect((await render({ clip: 2, seed: 4 })).sums).toEqual([sums[2]]);
+  });
+
+  it('goes on with the clips that a stop left out', async () => {
+    const asked = { clips: 3, seed: 4 };
+    const whole = await render(asked);
+    const output = join(whole.folder, 'clip.mp4');
+    const again = () => generate({ prompt: 'a cat jumps', model: 'tiny', ...asked, output }, { engine, settings });
+    await expect(again()).rejects.toThrow('clip-1.mp4 exists already');
+    for (const end of ['mp4', 'json']) await rm(join(whole.folder, `clip-2.${end}`));
+    const { mtimeMs } = await stat(whole.clips[0]!.path);
+    expect((await again()).clips.map(({ sha256 }) => sha256)).toEqual(whole.sums);
+    expect((await stat(whole.clips[0]!.path)).mtimeMs).toBe(mtimeMs);
   });
 
   it('renders a clip again from its record', async () => {
