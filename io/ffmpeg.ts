@@ -37,6 +37,8 @@ export interface FfmpegJob {
 /** How a run ended; `stderr` has ffmpeg's own complaints, `inputError` what went wrong in a stream that fed it. */
 export interface FfmpegResult {
   readonly ok: boolean;
+  /** By a signal that is not ours: what it gave is not the whole, though it may not have complained. */
+  readonly died: boolean;
   readonly stderr: string;
   readonly inputError: Error | undefined;
 }
@@ -77,6 +79,10 @@ export function fileArgument(path: string): string {
   return `file:${resolve(path)}`;
 }
 
+/** For a film that was being read. */
+export const ffmpegDied = (path: string): JobFailedError =>
+  new JobFailedError(`ffmpeg ended before the end of ${path}, as a program does that is killed or has no memory left.`, { code: 'FFMPEG_DIED' }); // prettier-ignore
+
 /** Names of the encoders that this ffmpeg has. */
 export async function availableEncoders(tools: FfmpegTools): Promise<ReadonlySet<string>> {
   const { stdout } = await execute(tools.ffmpeg.path, ['-hide_banner', '-encoders']);
@@ -106,7 +112,7 @@ export function startFfmpeg(tools: FfmpegTools, job: FfmpegJob): RunningFfmpeg {
       // fluent-ffmpeg may report before the process is gone; files are safe to touch only after.
       const gone = child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
       void (gone ? once(child!, 'exit') : Promise.resolve()).then(() =>
-        settle({ ok: ok && !killed, stderr, inputError }),
+        settle({ ok: ok && !killed, died: !killed && (child?.signalCode ?? null) !== null, stderr, inputError }),
       );
     };
     command.on('start', () => {

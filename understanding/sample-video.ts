@@ -1,7 +1,7 @@
 // Looks at a video as it streams by: pictures at the times that a sampling asks for, with the times at which players show them,
 // whatever the frame rate does. ffmpeg decodes and waits while we are busy; one picture is in memory at a time.
 import { PassThrough } from 'node:stream';
-import { type FfmpegTools, fileArgument, startFfmpeg } from '../io/ffmpeg.ts';
+import { ffmpegDied, type FfmpegTools, fileArgument, startFfmpeg } from '../io/ffmpeg.ts';
 import { type Frames, framesOf } from '../io/frames.ts';
 import { SAFE_INPUT, unreadable, type VideoInfo } from '../io/probe-video.ts';
 import { readVideo } from '../io/read-video.ts';
@@ -101,8 +101,9 @@ async function* timedPictures(
       pictures++;
       yield { time, picture: framesOf(bytes, 1, height, width) };
     }
-    await finished;
+    const { died } = await finished;
     signal?.throwIfAborted();
+    if (died) throw ffmpegDied(info.path);
     judge(info, pictures, complaints, options);
   } finally {
     signal?.removeEventListener('abort', kill);

@@ -1,7 +1,7 @@
 // Spoken words with their times, by a Whisper or Wav2Vec2 model that @huggingface/transformers can run. Sound is read in pieces of
 // half a minute, as Whisper hears it, so that memory stays flat.
 import { PassThrough } from 'node:stream';
-import { type FfmpegTools, fileArgument, startFfmpeg } from '../io/ffmpeg.ts';
+import { ffmpegDied, type FfmpegTools, fileArgument, startFfmpeg } from '../io/ffmpeg.ts';
 import { SAFE_SOUND_INPUT } from '../io/probe-sound.ts';
 import type { Caption } from './cues.ts';
 import { loadFromHub, type ModelSource } from './transformers.ts';
@@ -112,7 +112,9 @@ async function* pieces(tools: FfmpegTools, path: string, signal?: AbortSignal): 
         yield take();
       }
     }
+    const { died } = await finished;
     signal?.throwIfAborted();
+    if (died) throw ffmpegDied(path);
     if (filled >= 4) yield take();
   } finally {
     signal?.removeEventListener('abort', kill);

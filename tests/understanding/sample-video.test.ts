@@ -1,4 +1,4 @@
-import { truncate, stat } from 'node:fs/promises';
+import { truncate, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { collectFrames } from '../../io/frames.ts';
@@ -15,10 +15,10 @@ const folder = await sharedScratch();
 const file = (name: string): string => join(folder, name);
 const everySecond: SampleOptions = { everySeconds: 1, cutScore: undefined, longestSide: 64 };
 
-async function look(path: string, options: Partial<SampleOptions> = {}): Promise<Sample[]> {
+async function look(path: string, options: Partial<SampleOptions> = {}, by = tools): Promise<Sample[]> {
   const samples: Sample[] = [];
   const info = await probeVideo(tools, path);
-  for await (const sample of sampleVideo(tools, info, { ...everySecond, ...options })) samples.push(sample);
+  for await (const sample of sampleVideo(by, info, { ...everySecond, ...options })) samples.push(sample);
   return samples;
 }
 
@@ -159,6 +159,13 @@ test.each([
 test('a bare stream, which tells no length, is refused with what to do', async () => {
   await ffmpeg('-f', 'lavfi', '-i', 'testsrc=s=64x48:r=5:d=1', '-c:v', 'libx264', file('bare.h264'));
   await expect(look(file('bare.h264'))).rejects.toThrow(/a bare stream; "ffmpeg -i … -c copy film.mp4"/);
+});
+
+test('an ffmpeg that is killed is not the end of the film', async () => {
+  const killed = file('killed-ffmpeg');
+  await writeFile(killed, `#!/bin/sh\n"${tools.ffmpeg.path}" "$@"\nkill -9 $$\n`, { mode: 0o755 });
+  const dying = { ...tools, ffmpeg: { ...tools.ffmpeg, path: killed } };
+  await expect(look(file('ntsc.mp4'), {}, dying)).rejects.toThrow(/^ffmpeg ended before the end of .*ntsc.mp4/);
 });
 
 test('an abort ends it', async () => {
