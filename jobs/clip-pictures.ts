@@ -46,12 +46,16 @@ export class ClipPictures {
     const largest = kind === 'thumbnail' ? THUMBNAIL_WIDTH : SPRITE_WIDTH;
     const width = Math.min(largest, info.width);
     const height = Math.max(1, Math.round((info.height * width) / info.width));
-    const wanted = kind === 'thumbnail' ? { startSeconds: info.durationSeconds / 2, maxFrames: 1 } : spread(info);
+    const wanted = kind === 'thumbnail' ? { startSeconds: middleOf(info), maxFrames: 1 } : spread(info);
     const frames = await collectFrames(readVideo(tools, info, { width, height, ...wanted }));
     const picture = kind === 'thumbnail' ? sliceFrames(frames, 0, 1) : spriteSheet(frames);
     await savePicture(target, picture, { overwrite: true });
   }
 }
+
+/** When its middle frame is shown: of a single one that is its beginning. */
+const middleOf = ({ durationSeconds, fps }: { durationSeconds: number; fps: number }): number =>
+  Math.floor(Math.max(0, Math.round(durationSeconds * fps) - 1) / 2) / fps;
 
 /** All frames of a short clip, else as many as fit, at a rate that reaches its end. */
 function spread({ durationSeconds, fps }: { durationSeconds: number; fps: number }): {

@@ -36,7 +36,7 @@ export async function sendFile(path: string, request: Request): Promise<Response
     headers.set('Content-Length', String(end - start + 1));
     if (range !== 'all') headers.set('Content-Range', `bytes ${start}-${end}/${size}`);
     const status = range === 'all' ? 200 : 206;
-    if (request.method === 'HEAD') return new Response(null, { status, headers });
+    if (request.method === 'HEAD' || size === 0) return new Response(null, { status, headers });
     const stream = file.createReadStream({ start, end });
     isTaken = true; // the stream closes the file
     return new Response(Readable.toWeb(stream) as ReadableStream, { status, headers });

@@ -165,6 +165,8 @@ describe('a server of videos', { timeout: 10 * MINUTES }, () => {
     expect(sizes).toEqual([['png', 64, 32], ['png', 3 * 64, 3 * 32]]); // prettier-ignore
     expect(await readdir(shelf)).toContain(`${id}.spritesheet.png`);
     expect((await server.ask(`/v1/videos/${id}/content?variant=film`)).status).toBe(422);
+    const single = await server.render({ prompt: 'a dog', frames: 1 });
+    expect((await server.ask(`/v1/videos/${single.id}/content?variant=thumbnail`)).status).toBe(200);
   });
 
   it('tells those who listen how far a video is, until it has ended', async () => {
