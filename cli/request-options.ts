@@ -26,7 +26,7 @@ export function addRequestOptions(command: Command, shape: Shape, except: readon
 /** The fields that were really given, as the schema takes them. Its own checks come later. */
 export function sentFields(shape: Shape, options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const sent = Object.entries(options).filter(([field, value]) => field in shape && value !== undefined);
-  return Object.fromEntries(sent.map(([field, value]) => [field, valueOfText(shape[field], value)]));
+  return Object.fromEntries(sent.map(([field, value]) => [field, valueOfText(shape, field, value)]));
 }
 
 /** An option that may be given several times. */

@@ -172,7 +172,7 @@ function csvRows(text: string): readonly RawRow[] {
       fields: Object.fromEntries(
         Object.entries(record)
           .filter(([, cell]) => cell !== '')
-          .map(([field, cell]) => [field, valueOfText(shape[field], cell)]),
+          .map(([field, cell]) => [field, valueOfText(shape, field, cell)]),
       ),
     }));
   } catch (cause) {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { problemOf } from './request-problem.ts';
+import { isStorable, notStorable } from './request-text.ts';
 
 export const captionFormats = ['vtt', 'srt', 'json', 'txt'] as const;
 export type CaptionFormat = (typeof captionFormats)[number];
@@ -11,7 +12,8 @@ const text = (most: number) =>
     .string({ error: 'must be text' })
     .trim()
     .min(1, { error: 'is empty' })
-    .max(most, { error: `must have at most ${most} characters` });
+    .max(most, { error: `must have at most ${most} characters` })
+    .refine(isStorable, { error: notStorable });
 const flag = () => z.boolean({ error: 'must be true or false' });
 const whole = (least: number, most: number) => {
   const error = `must be a whole number from ${least} to ${most}`;

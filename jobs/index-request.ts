@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { captionSchema } from './caption-request.ts';
 import { problemOf } from './request-problem.ts';
+import { isStorable, notStorable } from './request-text.ts';
 
 const { videos, captioner, model, every, speech, prompt, prefix, language, concurrency, timeout, retries } =
   captionSchema.shape;
@@ -11,7 +12,8 @@ const text = (most: number) =>
     .string({ error: 'must be text' })
     .trim()
     .min(1, { error: 'is empty' })
-    .max(most, { error: `must have at most ${most} characters` });
+    .max(most, { error: `must have at most ${most} characters` })
+    .refine(isStorable, { error: notStorable });
 const badLimit = 'must be a whole number from 1 to 100';
 
 /** A request to index films. What is left out is as the latest film was indexed. */

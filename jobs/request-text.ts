@@ -8,8 +8,13 @@ export type Shape = Readonly<Record<string, z.ZodType>>;
 export const fieldName = (name: string): string =>
   name.trim().replace(/[-_]+([a-zA-Z])/g, (_, letter: string) => letter.toUpperCase());
 
+/** What a database keeps and a model reads: no NUL, no half of a character. */
+export const isStorable = (text: string): boolean => !/[\0\p{Cs}]/u.test(text);
+export const notStorable = 'holds characters that are no text';
+
 /** A value as its field takes it. */
-export function valueOfText(schema: z.ZodType | undefined, value: unknown): unknown {
+export function valueOfText(shape: Shape, field: string, value: unknown): unknown {
+  const schema = Object.hasOwn(shape, field) ? shape[field] : undefined;
   if (typeof value !== 'string' || schema === undefined) return value;
   const text = value.trim();
   if (takesNumbers(schema)) return text.split(',').map(Number);

@@ -6,6 +6,7 @@ import { samplerNames } from '../dit/scheduler-config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { directionFields } from './direction.ts';
 import { problemOf } from './request-problem.ts';
+import { isStorable, notStorable } from './request-text.ts';
 import { weightModes } from './weight-mode-names.ts';
 
 const whole = (least: number, most: number, orElse = '') => {
@@ -17,7 +18,10 @@ const between = (least: number, most: number) => {
   return z.number({ error }).min(least, { error }).max(most, { error });
 };
 const text = (most: number) =>
-  z.string({ error: 'must be text' }).max(most, { error: `must have at most ${most} characters` });
+  z
+    .string({ error: 'must be text' })
+    .max(most, { error: `must have at most ${most} characters` })
+    .refine(isStorable, { error: notStorable });
 
 const sayWhat = 'is empty. Say what the clip is to show, for example "a penguin jumps on a snowy field"';
 const seed = z.union([whole(0, Number.MAX_SAFE_INTEGER, ', or "random"'), z.literal('random')], {

@@ -45,7 +45,7 @@ export async function readCaptionsBody(
   if (type === 'multipart/form-data') {
     const { fields, file } = await readUpload(request, folder, mostBytes);
     const shape: Readonly<Record<string, z.ZodType>> = createCaptionsSchema.shape;
-    const typed = Object.fromEntries(Array.from(fields, ([field, value]) => [field, typeof value === 'string' ? valueOfText(shape[field], value) : value])); // prettier-ignore
+    const typed = Object.fromEntries(Array.from(fields, ([field, value]) => [field, typeof value === 'string' ? valueOfText(shape, field, value) : value])); // prettier-ignore
     if (file === undefined) return fromFields(typed);
     const wish = parseFields(lookFields, typed);
     return { wish, film: { kind: 'upload', ...file } };

@@ -136,7 +136,7 @@ function fromForm(form: FormData): Record<string, unknown> {
   const shape: Readonly<Record<string, z.ZodType>> = videoFields.shape;
   const entries = [...new Set(form.keys())].map((key) => {
     const values = form.getAll(key);
-    return [key, values.length > 1 ? values : valueOfText(shape[key], values[0])] as const;
+    return [key, values.length > 1 ? values : valueOfText(shape, key, values[0])] as const;
   });
   return Object.fromEntries(entries);
 }

@@ -18,7 +18,7 @@ const shape: Readonly<Record<string, z.ZodType>> = searchInput.shape;
 export function searchRoutes(seeker: ShotSeeker & { readonly captions: Captions }): Hono {
   return new Hono()
     .get('/search', async (c) => {
-      const fields = Object.entries(c.req.query()).map(([name, text]) => [name, valueOfText(shape[name], text)]);
+      const fields = Object.entries(c.req.query()).map(([name, text]) => [name, valueOfText(shape, name, text)]);
       const { shots, notices } = await findShots(parseFields(searchInput, Object.fromEntries(fields)), seeker);
       return c.json({ object: 'list', data: shots.map((shot) => ({ ...shot, object: 'shot' })), notices });
     })

@@ -21,6 +21,8 @@ describe('parseRequest', () => {
     [{ prompt: '' }, 'prompt (="") is empty. Say what the clip is to show'],
     [{ prompt: '\u200b \n' }, 'prompt'],
     [{ prompt: '...' }, 'is empty'],
+    [{ prompt: 'a cat\0' }, 'holds characters that are no text'],
+    [{ prompt: 'a cat', negativePrompt: 'half a \ud83d' }, 'negativePrompt'],
     [{}, 'prompt is missing.'],
     [{ prompt: 'a', frames: 0 }, 'frames (=0) must be a whole number from 1 to 10001.'],
     [{ prompt: 'a', width: 1e9 }, 'width (=1000000000) must be a whole number from 8 to 8192.'],
