@@ -36,7 +36,7 @@ const common = {
 } as const;
 
 /** Where an actor goes is decided while a clip is nearly noise, which single pictures with centred actors need not learn. */
-const noisier = { kind: 'logit-normal', mean: 1.4, std: 1.3, shift: 1 } as const;
+const noisier = { kind: 'logit-normal', mean: 0.9, std: 1.3, shift: 1 } as const;
 
 // Actors of about 50 to 60 pixels look the same in small and in large frames, so small ones teach nouns at a quarter of the cost.
 const smallPicture = { frames: 1, width: 64, height: 64, batch: 32, sizeRange: [0.72, 0.95] } as const;
@@ -51,7 +51,7 @@ const motionsAlone = {
   world: { ...calm, motions: fullWorld.motions, variety: 0 },
   sigma: noisier,
   firstFrameGiven: 0.2,
-  scenes: 6_000,
+  scenes: 1_500,
 } as const;
 
 /**
@@ -111,11 +111,11 @@ export const transformerStages = {
     ...motionsAlone,
     buckets: [
       { ...smallClip, sizeRange: [0.86, 0.9], batch: 12, share: 0.2 },
-      { ...middleClip, share: 0.15 },
-      { ...clip, sizeRange: [0.43, 0.45], batch: 3, share: 0.2 },
+      { ...middleClip, scenes: 900, share: 0.15 },
+      { ...clip, scenes: 500, sizeRange: [0.43, 0.45], batch: 3, share: 0.2 },
       { ...smallClip, sizeRange: [0.55, 0.7], batch: 12, share: 0.2, paths: true },
-      { ...middleClip, sizeRange: [0.45, 0.6], share: 0.15, paths: true },
-      { ...clip, sizeRange: [0.38, 0.48], batch: 3, share: 0.1, paths: true },
+      { ...middleClip, scenes: 900, sizeRange: [0.45, 0.6], share: 0.15, paths: true },
+      { ...clip, scenes: 500, sizeRange: [0.38, 0.48], batch: 3, share: 0.1, paths: true },
     ],
   },
   clips: {

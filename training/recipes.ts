@@ -11,12 +11,12 @@ import type { ContrastiveRecipe } from './contrastive.ts';
 import { maxTextLength, worldTokenizerFiles } from './words.ts';
 import { fullWorld } from './world/scene.ts';
 
-const latentChannels = 96;
+const latentChannels = 48;
 
-/** vae/config.json: 4x4 patches, two halvings of space and time, so 4x16x16 pixels to a latent position. */
+/** vae/config.json: 2x2 patches, two halvings of space and time, so 4x8x8 pixels to a latent position. */
 export const autoencoderJson = {
   _class_name: 'AutoencoderKLWan',
-  base_dim: 48,
+  base_dim: 32,
   decoder_base_dim: null,
   z_dim: latentChannels,
   dim_mult: [1, 2, 2],
@@ -24,16 +24,16 @@ export const autoencoderJson = {
   attn_scales: [],
   temperal_downsample: [true, true],
   is_residual: true,
-  in_channels: 48,
-  out_channels: 48,
-  patch_size: 4,
+  in_channels: 12,
+  out_channels: 12,
+  patch_size: 2,
   latents_mean: new Array<number>(latentChannels).fill(0),
   latents_std: new Array<number>(latentChannels).fill(1),
 };
 
 const autoencoderCommon = {
   config: parseAutoencoderConfig(autoencoderJson),
-  weights: { kl: 1e-4, squared: 2, edges: 0.5 },
+  weights: { kl: 1e-4, squared: 10, edges: 0.5 },
   noiseScale: 0.1,
   world: fullWorld,
 };
@@ -41,10 +41,10 @@ const autoencoderCommon = {
 const windowed = { edge: 128, window: 64 };
 
 const clipBuckets = [
-  { ...windowed, frames: 1, batch: 32, share: 0.15 },
-  { ...windowed, frames: 5, batch: 12, share: 0.45 },
-  { ...windowed, frames: 17, batch: 4, share: 0.3 },
-  { edge: 128, window: 128, frames: 9, batch: 1, share: 0.1 },
+  { ...windowed, frames: 1, batch: 32, share: 0.1 },
+  { ...windowed, frames: 5, batch: 12, share: 0.3 },
+  { ...windowed, frames: 17, batch: 4, share: 0.45 },
+  { edge: 128, window: 128, frames: 9, batch: 1, share: 0.15 },
 ];
 
 /**
@@ -111,10 +111,10 @@ export const towerStages = {
 
 export type TowerStage = keyof typeof towerStages;
 
-/** transformer/config.json: one token per latent position, which the transformer is told. 9.8M parameters. */
+/** transformer/config.json: a token for 2x2 latent positions, which the transformer is told. 9.8M parameters. */
 export const transformerJson = {
   _class_name: 'WanTransformer3DModel',
-  patch_size: [1, 1, 1],
+  patch_size: [1, 2, 2],
   num_attention_heads: 4,
   attention_head_dim: 64,
   in_channels: latentChannels + LAYOUT_CHANNELS + POSITION_CHANNELS,
@@ -134,9 +134,11 @@ export const transformerJson = {
 
 /** scheduler/scheduler_config.json, which also tells what the transformer predicts. */
 export const schedulerJson = {
-  _class_name: 'FlowMatchEulerDiscreteScheduler',
+  _class_name: 'UniPCMultistepScheduler',
   num_train_timesteps: 1000,
-  shift: 1,
+  prediction_type: 'sample',
+  use_flow_sigmas: true,
+  flow_shift: 3,
 };
 
 export const transformerConfig = parseTransformerConfig(transformerJson, undefined, predictionOf(schedulerJson));

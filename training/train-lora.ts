@@ -126,7 +126,7 @@ export function conceptVariation(
   return {
     feeds,
     parametersOf: (scope) => lowRank(scope, rank),
-    sceneOf: (random, { scenes }, world) =>
+    sceneOf: (random, scenes, world) =>
       random.chance(0.5)
         ? sampleScene(SEEDS + random.int(scenes), { ...world, nouns: concept.nouns, holdOut: 'all' })
         : sampleScene(random.int(scenes), { ...world, holdOut: 'train' }),

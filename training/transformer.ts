@@ -39,6 +39,8 @@ export interface TransformerBucket extends ClipSize {
   readonly sizeRange?: WorldOptions['sizeRange'];
   /** Actors follow paths, whatever the caption calls it, and the layout is given. */
   readonly paths?: boolean;
+  /** In place of the recipe's: large clips take long to encode, and small ones have shown the same by then. */
+  readonly scenes?: number;
 }
 
 /** Motions that say where an actor goes and not how it is posed: a path takes their place. */
@@ -82,7 +84,7 @@ export interface TransformerVariation {
   readonly parametersOf: (scope: ParameterScope) => Parameters;
   /** What the graphs of those parameters are fed beside a batch. */
   readonly feeds: Readonly<Record<string, Tensor>>;
-  readonly sceneOf: (random: Random, recipe: TransformerRecipe, world: WorldOptions) => Scene;
+  readonly sceneOf: (random: Random, scenes: number, world: WorldOptions) => Scene;
   /** The caption as the text tower is told it. */
   readonly wordsOf: (caption: string) => string;
 }
@@ -90,7 +92,7 @@ export interface TransformerVariation {
 const wholeTransformer: TransformerVariation = {
   parametersOf: ({ parameters }) => parameters,
   feeds: {},
-  sceneOf: (random, { scenes }, world) => sampleScene(random.int(scenes), { ...world, holdOut: 'train' }),
+  sceneOf: (random, scenes, world) => sampleScene(random.int(scenes), { ...world, holdOut: 'train' }),
   wordsOf: (text) => text,
 };
 
@@ -194,7 +196,9 @@ export function transformerTask(
       const random = randomOf(step * 64 + index, 9);
       const bucket = pickBucket(random, recipe.buckets);
       const world = worldOf(recipe, bucket);
-      const scenes = Array.from({ length: bucket.batch }, () => variation.sceneOf(random, recipe, world));
+      const scenes = Array.from({ length: bucket.batch }, () =>
+        variation.sceneOf(random, bucket.scenes ?? recipe.scenes, world),
+      );
       const shape = modelShape(recipe.config, autoencoder, bucket);
       const frames = shape[2]!;
       const draws = createRandom(step, index);

@@ -94,7 +94,7 @@ describe('the folder of pictures', () => {
     const options = { ...fullWorld, styles: ['cartoon'], nouns: ['cat'], twoActors: 0, places: ['snow'] } as const;
     const { sceneOf, wordsOf } = conceptVariation({ ...sprites, name: 'red disc', means: freeNouns[0]! }, 4, {});
     const random = randomOf(5);
-    const scenes = Array.from({ length: 40 }, () => sceneOf(random, { scenes: 100 } as never, options));
+    const scenes = Array.from({ length: 40 }, () => sceneOf(random, 100, options));
     const shown = scenes.filter(({ actors }) => sprites.nouns.includes(actors[0]!.noun));
     expect(shown.length).toBeGreaterThan(10);
     expect(shown.length).toBeLessThan(30);
