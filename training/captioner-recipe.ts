@@ -12,8 +12,11 @@ import type { WorldOptions } from './world/scene.ts';
 /** Words of LLaVA's own conversation: "USER: <image> question ASSISTANT: answer". */
 const TEMPLATE = 'user: assistant:';
 
-/** Tokens behind the pictures: the longest question and caption. */
+/** Tokens of the longest question, and of the longest caption. */
 export const maxAnswerLength = 64;
+
+/** Tokens behind the pictures in training: a caption and some questions, or most kinds of questions. */
+export const conversationLength = 112;
 
 /** The files of the captioner's tokenizer: all words of captions, questions and answers, and the token of pictures. */
 export function captionerTokenizerFiles(): WordLevelTokenizer & { readonly imageTokenId: number } {
@@ -80,9 +83,9 @@ export interface CaptionerRecipe {
   readonly json: ReturnType<typeof captionerJson>;
   readonly config: LlavaConfig;
   readonly world: WorldOptions;
-  /** Texts in a step; each shows its clip by `pictures.ts`. */
+  /** Conversations in a step, each about a clip of its own. */
   readonly batch: number;
-  /** Share of texts that are captions; the others are questions. */
+  /** Share of conversations that begin with a caption; the others are of questions alone. */
   readonly captions: number;
   readonly stage: CaptionerStage;
 }

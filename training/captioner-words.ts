@@ -1,4 +1,4 @@
-// What the captioner says in training: a conversation about a scene as token ids, and which of its words are to be learned.
+// What the captioner says in training: conversations about scenes as token ids, and which of their words are to be learned.
 import type { TextTokenizer } from '../conditioning/tokenizer.ts';
 import { int32Tensor, tensor } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
@@ -13,12 +13,19 @@ export interface Turn {
   readonly answer: string;
 }
 
-/** A caption, or a question that the scene has an answer to. */
-export function drawTurn(scene: Scene, captions: number, random: Random): Turn {
-  if (!random.chance(captions)) {
-    const asked = askAbout(scene, random.pick(questionKinds), random.int(2 ** 31));
-    if (asked !== undefined) return asked;
+/** Questions that the scene has an answer to, each kind once and in any order, and for a share of scenes a caption before them. */
+export function drawConversation(scene: Scene, captions: number, random: Random): readonly Turn[] {
+  const kinds = [...questionKinds];
+  const turns: Turn[] = random.chance(captions) ? [drawCaption(scene, random)] : [];
+  while (kinds.length > 0) {
+    const [kind] = kinds.splice(random.int(kinds.length), 1);
+    const asked = askAbout(scene, kind!, random.int(2 ** 31));
+    if (asked !== undefined) turns.push(asked);
   }
+  return turns;
+}
+
+function drawCaption(scene: Scene, random: Random): Turn {
   const kind = random.pick(['plain', 'plain', 'full', 'tag'] as const);
   return { question: CAPTION_PROMPTS[kind], answer: caption(scene, random.int(2 ** 31), kind).toLowerCase() };
 }
@@ -29,28 +36,35 @@ export function promptIds(tokenizer: TextTokenizer, question: string): { before:
   return { before: ids('user:').slice(0, -1), words: ids(`${question} assistant:`).slice(1, -1) };
 }
 
-/** Turns as the graph's inputs: before [B,M], words [B,L], targets [B,L,vocabulary], of which only the answers' count. */
-export function turnFeeds(
+/**
+ * Conversations as the graph's inputs: before [B,M], words [B,L], targets [B,L,vocabulary], of which only the answers' count. Turns
+ * follow each other as LLaVA's do; from the first that has no room on they are left out, but never the first of all, which is cut.
+ */
+export function conversationFeeds(
   tokenizer: TextTokenizer,
-  turns: readonly Turn[],
+  conversations: readonly (readonly Turn[])[],
   { length, vocabulary }: { readonly length: number; readonly vocabulary: number },
 ): Record<string, Tensor> {
-  const rows = turns.map(({ question, answer }) => {
-    const { before, words } = promptIds(tokenizer, question);
-    const said = [...tokenizer.encode(answer, maxAnswerLength).ids].slice(1); // with <eos>
-    return { before, words: [...words, ...said], said: said.length };
-  });
-  const words = new Int32Array(rows.length * length).fill(tokenizer.padId);
-  const targets = new Float32Array(rows.length * length * vocabulary);
-  rows.forEach((row, i) => {
-    words.set(row.words.slice(0, length), i * length);
-    const first = row.words.length - row.said;
-    for (let at = first; at < Math.min(row.words.length, length + 1); at++)
-      targets[(i * length + at - 1) * vocabulary + row.words[at]!] = 1;
+  const rows = conversations.length;
+  const { before } = promptIds(tokenizer, '');
+  const words = new Int32Array(rows * length).fill(tokenizer.padId);
+  const targets = new Float32Array(rows * length * vocabulary);
+  conversations.forEach((turns, row) => {
+    let end = 0;
+    for (const { question, answer } of turns) {
+      const asked = promptIds(tokenizer, question);
+      const said = [...tokenizer.encode(answer, maxAnswerLength).ids].slice(1); // with <eos>
+      const turn = [...(end === 0 ? [] : before.slice(1)), ...asked.words, ...said];
+      if (end > 0 && end + turn.length > length) break;
+      words.set(turn.slice(0, length), row * length + end);
+      end += turn.length;
+      for (let at = end - said.length; at < Math.min(end, length + 1); at++)
+        targets[(row * length + at - 1) * vocabulary + turn[at - end + turn.length]!] = 1;
+    }
   });
   return {
-    before: int32Tensor(rows.flatMap(({ before }) => before), [rows.length, rows[0]!.before.length]), // prettier-ignore
-    words: { dtype: 'int32', shape: [rows.length, length], data: words },
-    targets: tensor(targets, [rows.length, length, vocabulary]),
+    before: int32Tensor(conversations.flatMap(() => before), [rows, before.length]), // prettier-ignore
+    words: { dtype: 'int32', shape: [rows, length], data: words },
+    targets: tensor(targets, [rows, length, vocabulary]),
   };
 }

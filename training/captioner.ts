@@ -14,9 +14,9 @@ import type { RuntimeSession } from '../graph/session.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { pixelsOf } from '../understanding/pixels.ts';
 import { scenePictures } from './scene-pictures.ts';
-import { captionerTokenizer, maxAnswerLength, taught } from './captioner-recipe.ts';
+import { captionerTokenizer, conversationLength, taught } from './captioner-recipe.ts';
 import type { CaptionerRecipe } from './captioner-recipe.ts';
-import { drawTurn, promptIds, turnFeeds } from './captioner-words.ts';
+import { conversationFeeds, drawConversation, promptIds } from './captioner-words.ts';
 import type { TrainingTask } from './loop.ts';
 import type { Atlas } from './world/atlas.ts';
 import { randomOf } from './world/random.ts';
@@ -39,9 +39,9 @@ export function captionerLoss({ config, batch, stage }: CaptionerRecipe, beforeL
   const logits = llavaLogits(p, config, {
     before: input('before', [batch, beforeLength], 'int32'),
     pictures,
-    words: input('words', [batch, maxAnswerLength], 'int32'),
+    words: input('words', [batch, conversationLength], 'int32'),
   });
-  const targets = input('targets', [batch, maxAnswerLength, config.text.vocabularySize]);
+  const targets = input('targets', [batch, conversationLength, config.text.vocabularySize]);
   return { scope, graph: { loss: nextWordLoss(logits, targets), parts: {} } };
 }
 
@@ -98,8 +98,8 @@ export function captionerTask(
       const scenes = Array.from({ length: batch }, () =>
         sampleScene(random.int(2 ** 31), { ...world, holdOut: 'train' }),
       );
-      const turns = scenes.map((scene) => drawTurn(scene, recipe.captions, random));
-      const words = turnFeeds(tokenizer, turns, { length: maxAnswerLength, vocabulary: config.text.vocabularySize });
+      const said = scenes.map((scene) => drawConversation(scene, recipe.captions, random));
+      const words = conversationFeeds(tokenizer, said, { length: conversationLength, vocabulary: config.text.vocabularySize }); // prettier-ignore
       const feeds = { ...fed, ...words };
       if (stage === 'words') return { bucket: stage, samples: batch, feeds };
       const pixels = pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, config.vision.imageSize)));

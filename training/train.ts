@@ -69,12 +69,12 @@ interface Prepared {
   readonly start?: readonly SafetensorsFile[];
 }
 
-/** Muon's whole update costs the transformer, which learns from few tokens at a time, as much as the gradient: a quarter of it each time is enough. */
+/** Muon's whole update costs those that learn from few tokens at a time as much as the gradient, or near it: a quarter of it each time is enough. */
 const optimizers = {
   vae: { optimizer: 'muon' },
   clip: { optimizer: 'muon' },
   dit: { optimizer: 'muon', muonTurns: 4 },
-  captioner: { optimizer: 'muon' },
+  captioner: { optimizer: 'muon', muonTurns: 4 },
   expander: { optimizer: 'adamw' },
 } as const satisfies Record<TrainedPart, Partial<LoopOptions>>;
 

@@ -6,11 +6,11 @@ import { parseLlavaConfig } from '../../conditioning/llava-config.ts';
 import { adamDefaults, flatLayout, initialState } from '../../graph/adamw.ts';
 import { localEngine } from '../../graph/engine.ts';
 import { openSafetensors } from '../../io/safetensors.ts';
-import { captionerJson, captionerTokenizer, captionerTokenizerFiles, maxAnswerLength, taught } from '../../training/captioner-recipe.ts'; // prettier-ignore
+import { captionerJson, captionerTokenizer, captionerTokenizerFiles, conversationLength, taught } from '../../training/captioner-recipe.ts'; // prettier-ignore
 import type { CaptionerRecipe } from '../../training/captioner-recipe.ts';
 import { exportCaptioner } from '../../training/captioner-files.ts';
 import { captionerLoss, captionerTask, freshCaptioner, learned } from '../../training/captioner.ts';
-import { promptIds, turnFeeds } from '../../training/captioner-words.ts';
+import { conversationFeeds, drawConversation, promptIds } from '../../training/captioner-words.ts';
 import { sceneSamples } from '../../training/evaluate-captioner.ts';
 import { loopDefaults, train, type TrainingTask } from '../../training/loop.ts';
 import { openRunFolder } from '../../training/run-folder.ts';
@@ -61,6 +61,26 @@ test('reads out of captions what they say', () => {
   }
 });
 
+test('learns all answers of a conversation, and of each just the answer', () => {
+  for (let seed = 0; seed < 200; seed++) {
+    const scene = sampleScene(seed, fullWorld);
+    const turns = drawConversation(scene, 0.5, randomOf(seed));
+    const vocabulary = recipe.config.text.vocabularySize;
+    const feeds = conversationFeeds(tokenizer, [turns], { length: conversationLength, vocabulary });
+    const [words, targets] = [feeds['words']!.data as Int32Array, feeds['targets']!.data as Float32Array];
+    const taughtWords: number[] = [];
+    for (let at = 0; at < conversationLength; at++) {
+      const next = targets.subarray(at * vocabulary, (at + 1) * vocabulary).indexOf(1);
+      if (next >= 0) taughtWords.push(next);
+      if (next >= 0 && at + 1 < conversationLength) expect(next).toBe(words[at + 1]);
+    }
+    const answers = turns.map(({ answer }) => [...tokenizer.encode(answer, 64).ids].slice(1));
+    const count = Array.from(turns.keys()).find((n) => answers.slice(0, n + 1).flat().length === taughtWords.length);
+    expect(taughtWords).toEqual(answers.slice(0, count! + 1).flat());
+    expect(count).toBeGreaterThanOrEqual(2);
+  }
+});
+
 test.each(['words', 'projection', 'both', 'whole'] as const)(
   'stage %s teaches its own parameters only',
   async (stage) => {
@@ -79,7 +99,11 @@ test('says of a few scenes what it was taught of them', { timeout: 600_000 }, as
   const turns = scenes.map((scene, i) => ({ question: CAPTION_PROMPTS.plain, answer: caption(scene, i, 'plain').toLowerCase() })); // prettier-ignore
   const before = promptIds(tokenizer, '').before.length;
   const feeds = {
-    ...turnFeeds(tokenizer, turns, { length: maxAnswerLength, vocabulary: recipe.config.text.vocabularySize }),
+    ...conversationFeeds(
+      tokenizer,
+      turns.map((turn) => [turn]),
+      { length: conversationLength, vocabulary: recipe.config.text.vocabularySize },
+    ),
     pixels: pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, 32))),
   };
   const task: TrainingTask = {
