@@ -151,9 +151,10 @@ function jsonDocument(text: string): readonly RawRow[] {
 
 /** YAML that holds one request, or what a batch may hold. */
 function oneOrMany(text: string): readonly RawRow[] {
-  const { contents, errors } = parseDocument(text);
+  const document = parseDocument(text);
+  const { contents, errors } = document;
   const isOne = errors.length === 0 && isMap(contents) && contents.has('prompt');
-  return isOne ? [{ line: 1, fields: contents.toJSON() as unknown }] : yamlRows(text);
+  return isOne ? [{ line: 1, fields: meaningOf(() => document.toJS()) }] : yamlRows(text);
 }
 
 const shape: Shape = generateSchema.shape;
@@ -192,9 +193,19 @@ function yamlRows(text: string): readonly RawRow[] {
   const { contents } = document;
   const list = isMap(contents) ? contents.get('jobs', true) : contents;
   if (!isSeq(list)) throw new Unreadable(1, 'There must be a list of requests, or "jobs:" with such a list.');
-  const defaults = isMap(contents) ? (document.toJS() as { defaults?: object }).defaults : undefined;
+  const defaults = isMap(contents) ? (meaningOf(() => document.toJS()) as { defaults?: object }).defaults : undefined;
   return list.items.map((item) => {
-    const fields: unknown = isMap(item) ? { ...defaults, ...(item.toJS(document) as object) } : item;
-    return { line: lineOf(item), fields };
+    const line = lineOf(item);
+    const own = isMap(item) ? meaningOf(() => item.toJS(document), line) : undefined;
+    return { line, fields: own === undefined ? item : { ...defaults, ...(own as object) } };
   });
+}
+
+/** What YAML's nodes stand for. @throws Unreadable for aliases of nothing, such as `*cat*` */
+function meaningOf(read: () => unknown, line = 1): unknown {
+  try {
+    return read();
+  } catch (cause) {
+    throw new Unreadable(line, `This is no YAML: ${(cause as Error).message}`);
+  }
 }

@@ -1,7 +1,7 @@
 // A folder that files are dropped into. A file is taken by moving it to processing/, and ends in done/ or failed/, so what
 // becomes of it can be seen and survives any stop; two watchers cannot take the same file. Knows nothing of what files hold.
 import { mkdir, readdir, rename, rmdir, stat, writeFile } from 'node:fs/promises';
-import { dirname, extname, join, relative, sep } from 'node:path';
+import { basename, dirname, extname, join, relative, sep } from 'node:path';
 
 const stations = ['processing', 'done', 'failed'] as const;
 export type Station = (typeof stations)[number];
@@ -66,7 +66,7 @@ export class DropFolder {
   async finish(name: string, station: 'done' | 'failed', note?: string): Promise<void> {
     const target = this.pathIn(station, name);
     await mkdir(dirname(target), { recursive: true });
-    if (note !== undefined) await writeFile(`${target}.error.txt`, `${note}\n`);
+    if (note !== undefined) await writeFile(notePath(target), `${note}\n`);
     await rename(this.pathIn('processing', name), target).catch(ifGone);
     for (let parent = dirname(name); parent !== '.'; parent = dirname(parent)) {
       await rmdir(this.pathIn('processing', parent)).catch(() => undefined); // others may be in it
@@ -101,4 +101,13 @@ function isThere(path: string): Promise<boolean> {
 
 function ifGone(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
+}
+
+const LONGEST_NAME = 255;
+
+/** `<file>.error.txt`, of a name that is shorter where that is more than a file's name may have. */
+function notePath(target: string): string {
+  const ending = '.error.txt';
+  const bytes = Buffer.from(basename(target)).subarray(0, LONGEST_NAME - ending.length);
+  return join(dirname(target), `${bytes.toString().replace(/\ufffd+$/, '')}${ending}`);
 }

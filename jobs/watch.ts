@@ -64,6 +64,8 @@ class Watcher {
   readonly #dropped = new Map<string, number>();
   /** Files in processing/ and the jobs that they wait for. */
   readonly #taken = new Map<string, readonly string[]>();
+  /** Files in processing/ that the queue does not have yet, and what says what their clips show. */
+  readonly #unsent = new Map<string, string | undefined>();
   #system: FSWatcher | undefined;
 
   constructor(folder: DropFolder, queue: Queue, options: WatchOptions) {
@@ -104,12 +106,12 @@ class Watcher {
   async #begin(): Promise<void> {
     const { poll = false } = this.#options;
     const settledMs = this.#settledMs;
-    const wasAway = this.#taken.size + this.#dropped.size > 0;
+    const wasAway = this.#taken.size + this.#unsent.size + this.#dropped.size > 0;
     await this.#folder.prepare();
     this.#dropped.clear();
     const left = await this.#folder.taken();
     for (const name of left) {
-      if (!this.#taken.has(name) && pictureFor(name, left) === undefined) await this.#submit(name, wishFor(name, left));
+      if (!this.#taken.has(name) && pictureFor(name, left) === undefined) this.#unsent.set(name, wishFor(name, left));
     }
     const system = watch(this.#folder.root, {
       ignored: (path) => path !== this.#folder.root && this.#folder.nameOf(path) === undefined,
@@ -128,6 +130,7 @@ class Watcher {
   }
 
   async #look(): Promise<void> {
+    for (const [name, wish] of this.#unsent) await this.#submit(name, wish);
     for (const [name, jobs] of this.#taken) await this.#settle(name, jobs);
     for (const [dropped, since] of this.#dropped) {
       if (this.#taken.size >= (this.#options.most ?? MOST) || this.#options.signal.aborted) break;
@@ -140,7 +143,8 @@ class Watcher {
       const name = await this.#folder.take(dropped, dropped, isFilm(dropped) ? namesakesOf : undefined);
       if (name === undefined) continue;
       this.#dropped.delete(wish ?? '');
-      await this.#submit(name, wish && (await this.#folder.take(wish, wishBeside(name, wish))));
+      this.#unsent.set(name, wish && (await this.#folder.take(wish, wishBeside(name, wish))));
+      await this.#submit(name, this.#unsent.get(name));
     }
   }
 
@@ -155,10 +159,10 @@ class Watcher {
       this.#taken.set(name, jobs);
       this.#tell({ kind: 'taken', file: name, jobs });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return; // removed meanwhile
-      if (!(error instanceof InvalidRequestError || error instanceof ModelFileError)) throw error;
-      await this.#fail(name, error.message);
+      if (!isOfFile(error)) throw error; // a store that is away: it is sent later
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') await this.#fail(name, error.message); // else removed meanwhile
     }
+    this.#unsent.delete(name);
   }
 
   async #submitRequests(name: string, wish: string | undefined): Promise<readonly string[]> {
@@ -254,6 +258,15 @@ class Watcher {
     this.#options.onEvent?.(event);
   }
 }
+
+/** Codes of the system for names that no file can have, and for files in the place of folders. */
+const ofNames: readonly unknown[] = ['ENOENT', 'ENAMETOOLONG', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ELOOP'];
+
+/** Whether trying again would not help. */
+const isOfFile = (error: unknown): error is Error =>
+  error instanceof InvalidRequestError ||
+  error instanceof ModelFileError ||
+  ofNames.includes((error as NodeJS.ErrnoException).code);
 
 /** A moving .webp cannot be told from a still one by its name; it is a picture here. */
 const isFilm = (name: string): boolean => isVideoName(name) && !isPicture(name);

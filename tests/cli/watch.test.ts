@@ -36,6 +36,10 @@ describe('tessera watch', { timeout: 600_000 }, () => {
     await writeFile(join(inbox, 'wrong.json'), request('a cat', { frames: -1 }));
     await writeFile(join(inbox, 'out.json'), request('a cat', { output: '../../out.mp4' }));
     await writeFile(join(inbox, 'song.mp3'), 'la la');
+    await writeFile(join(inbox, 'utf16.txt'), Buffer.from('a cat', 'utf16le'));
+    await writeFile(join(inbox, 'alias.yaml'), 'prompt: *cat*\n');
+    const long = `${'ö'.repeat(124)}.json`; // no room for .error.txt in a name of 255 bytes
+    await writeFile(join(inbox, long), request('a cat', { frames: -1 }));
     await writeFile(join(inbox, 'half.json.part'), request('a cat'));
     await writeFile(join(inbox, 'two.jsonl'), `${request('one')}\n${request('two')}\n`);
     await until('the good ones are done', async () => (await isThere('done', 'two.jsonl')) && isThere('done', 'deep', 'er', 'Katze mit Hut ☂.json')); // prettier-ignore
@@ -44,6 +48,10 @@ describe('tessera watch', { timeout: 600_000 }, () => {
     expect((await readdir(join(inbox, 'done'))).filter((name) => name.endsWith('.mp4'))).toEqual(['two.jsonl-1.mp4', 'two.jsonl-2.mp4']); // prettier-ignore
     expect(await readFile(join(inbox, 'failed', 'wrong.json.error.txt'), 'utf8')).toMatch(/line 1: frames \(=-1\)/);
     expect(await readFile(join(inbox, 'failed', 'out.json.error.txt'), 'utf8')).toMatch(/output .* below/);
+    for (const name of ['utf16.txt', 'alias.yaml', long])
+      await until(`${name} has failed`, () => isThere('failed', name));
+    expect(await readFile(join(inbox, 'failed', 'utf16.txt.error.txt'), 'utf8')).toMatch(/characters that are no text/);
+    expect(await readFile(join(inbox, 'failed', 'alias.yaml.error.txt'), 'utf8')).toMatch(/line 1: This is no YAML/);
     expect(await isThere('half.json.part')).toBe(true);
     expect(await end(running)).toMatch(/"kind":"done"/);
   });
