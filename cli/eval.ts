@@ -1,6 +1,7 @@
 // tessera eval: scores a model of the procedural world on combinations that it was not trained on.
 import { Command } from 'commander';
 import { resolve } from 'node:path';
+import { samplerNames } from '../dit/scheduler-config.ts';
 import { InvalidRequestError } from '../jobs/errors.ts';
 import { loadRequestedModel } from '../jobs/adapted-model.ts';
 import type { NewWord } from '../jobs/model.ts';
@@ -39,6 +40,8 @@ interface Options {
   readonly captions: string;
   readonly steps?: string;
   readonly guidance?: string;
+  readonly sampler?: string;
+  readonly shift?: string;
   readonly fast?: boolean;
   readonly sheet?: string;
   readonly expand?: boolean;
@@ -65,6 +68,8 @@ export function evalCommand(): Command {
     .option('--captions <kind>', 'tag, plain or full', 'plain')
     .option('--steps <n>', "sampling steps, in place of the model's own")
     .option('--guidance <n>', "in place of the model's own")
+    .option('--sampler <name>', `${samplerNames.join(', ')}, in place of the model's own`)
+    .option('--shift <n>', "of the noise levels, in place of the model's own")
     .option('--fast', 'skip steps that can be foretold')
     .option('--sheet <file>', 'PNG to write with the first clips')
     .option('--expand', 'render wishes as people type them instead, as they are and expanded, and compare')
@@ -170,10 +175,18 @@ async function parse(model: string, options: Options): Promise<EvaluationRequest
     size: { frames: bucket!.frames, width: bucket!.width, height: bucket!.height },
     ...defaults,
     ...(options.steps !== undefined && { steps: wholeNumber('steps', options.steps, MANY) }),
-    ...(options.guidance !== undefined && { guidance: Number(options.guidance) }),
+    ...(options.guidance !== undefined && { guidance: atLeast('guidance', options.guidance, 0) }),
+    ...(options.sampler !== undefined && { sampler: oneOf('sampler', options.sampler, samplerNames) }),
+    ...(options.shift !== undefined && { shift: atLeast('shift', options.shift, 0.01) }),
     ...(options.fast === true && { fast: true }),
     ...(options.sheet !== undefined && { sheet: resolve(options.sheet) }),
   };
+}
+
+function atLeast(name: string, text: string, least: number): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (value >= least && value <= 1000) return value;
+  throw new InvalidRequestError(`${name} (=${text}) must be a number from ${least} to 1000.`);
 }
 
 function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {

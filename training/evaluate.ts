@@ -54,9 +54,9 @@ export interface Evaluation extends Summary {
 /** The sampling defaults that stand in the model's tessera.json. */
 export async function samplingDefaults(
   model: string,
-): Promise<Pick<EvaluationRequest, 'steps' | 'guidance' | 'shift'>> {
-  const { steps, guidance, shift } = (await readJsonFile(join(model, 'tessera.json'))) as EvaluationRequest;
-  return { steps, guidance, shift };
+): Promise<Pick<EvaluationRequest, 'steps' | 'guidance' | 'sampler' | 'shift'>> {
+  const { steps, guidance, sampler, shift } = (await readJsonFile(join(model, 'tessera.json'))) as EvaluationRequest;
+  return { steps, guidance, sampler, shift };
 }
 
 /** Held-out scenes of one noun each, those left out whose caption only hints at it. */

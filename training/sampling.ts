@@ -11,6 +11,7 @@ import { initialNoise } from '../dit/noise.ts';
 import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { sampleLatents } from '../dit/sample.ts';
 import { createScheduler, samplerConfig } from '../dit/scheduler-config.ts';
+import type { SamplerName } from '../dit/scheduler-config.ts';
 import { cachedVelocity } from '../dit/step-cache.ts';
 import { input } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
@@ -31,6 +32,7 @@ export interface SampledModel {
 export interface SamplingOptions {
   readonly steps: number;
   readonly guidance: number;
+  readonly sampler: SamplerName;
   readonly shift: number;
   /** With step caching, as `tessera generate --fast`. */
   readonly fast?: boolean;
@@ -41,7 +43,7 @@ export async function* sampleClips(
   model: SampledModel,
   prompts: readonly string[],
   size: ClipSize,
-  { steps, guidance, shift, fast = false }: SamplingOptions,
+  { steps, guidance, sampler, shift, fast = false }: SamplingOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const engine = localEngine();
   const { config } = model.autoencoder;
@@ -74,7 +76,7 @@ export async function* sampleClips(
         : guidedVelocity(denoiser, { positive, negative: empty, scale: guidance });
       const latents = await sampleLatents({
         velocity,
-        scheduler: createScheduler(samplerConfig('euler', shift), { steps }),
+        scheduler: createScheduler(samplerConfig(sampler, shift), { steps }),
         from: initialNoise(i, outChannels * plane),
       });
       const raw = latents.subarray(0, config.zDim * plane).map((value, j) => {

@@ -128,7 +128,12 @@ function transformerInspection(
       states: sources.states,
     };
     const clips: Uint8Array[] = [];
-    for await (const clip of sampleClips(model, prompts, bucket, { steps: 14, guidance: 4, shift: 3 }))
+    for await (const clip of sampleClips(model, prompts, bucket, {
+      steps: 14,
+      guidance: 4,
+      sampler: 'euler',
+      shift: 3,
+    }))
       clips.push(clip);
     // Pictures are shown six to a row, as if they were a clip's frames.
     const rows =
