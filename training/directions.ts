@@ -31,6 +31,7 @@ export interface DirectedRequest {
   readonly strength?: number;
   readonly box?: string;
   readonly path?: string;
+  readonly expand?: string;
   readonly seconds?: number;
 }
 
@@ -116,6 +117,22 @@ const IN_PLACE: readonly Motion[] = ['bounce', 'spin', 'grow', 'shrink', 'sway',
 
 const first = (frames: Frames): Frames => sliceFrames(frames, 0, 1);
 const last = (frames: Frames, count = 1): Frames => sliceFrames(frames, frames.frames - count, frames.frames);
+
+/** As `--path` takes it. */
+function pathOf({ actors: [actor] }: Scene): string {
+  const seconds = (size.frames - 1) / FPS;
+  const points = actor!.path!.map(({ at, x, y }) => `${(at * seconds).toFixed(3)}s ${x.toFixed(3)},${y.toFixed(3)}`);
+  return `${actor!.noun}: ${points.join(' > ')}`;
+}
+
+/** How far the actor is from its path. */
+function followed(ground: Ground, clip: Frames, scene: Scene): Verdict {
+  const score = scored(ground, clip, scene);
+  const [asked] = sceneTrack(scene, size.frames, size.width, size.height);
+  const away = score.track!.map(({ x, y }, f) => Math.hypot(x - asked![f]!.x, y - asked![f]!.y));
+  const distance = away.reduce((sum, one) => sum + one, 0) / away.length;
+  return { 'distance, frame widths': distance, 'within 0.08': distance <= 0.08, noun: score.nounRank === 0, place: placeRight(score) }; // prettier-ignore
+}
 
 type Direct = (ground: Ground, i: number) => Promise<Verdict>;
 
@@ -217,15 +234,16 @@ export const directions = {
   },
   'an actor on a path': async (ground, i) => {
     const scene = sampleScene(9_000_000 + i, { ...onPaths, holdOut: 'heldout' });
-    const { path, noun } = scene.actors[0]!;
-    const seconds = (size.frames - 1) / FPS;
-    const points = path!.map(({ at, x, y }) => `${(at * seconds).toFixed(3)}s ${x.toFixed(3)},${y.toFixed(3)}`);
-    const clip = await ground.studio.render({ prompt: plain(scene), path: `${noun}: ${points.join(' > ')}`, seed: i });
-    const score = scored(ground, clip, scene);
-    const [asked] = sceneTrack(scene, size.frames, size.width, size.height);
-    const away = score.track!.map(({ x, y }, f) => Math.hypot(x - asked![f]!.x, y - asked![f]!.y));
-    const distance = away.reduce((sum, one) => sum + one, 0) / away.length;
-    return { 'distance, frame widths': distance, 'within 0.08': distance <= 0.08, noun: score.nounRank === 0, place: placeRight(score) }; // prettier-ignore
+    const clip = await ground.studio.render({ prompt: plain(scene), path: pathOf(scene), seed: i });
+    return followed(ground, clip, scene);
+  },
+  'a picture, a path and a short wish': async (ground, i) => {
+    const scene = sampleScene(9_000_000 + i, { ...onPaths, places: outside, holdOut: 'heldout' });
+    const given = first(filmOf(ground, scene));
+    const image = await ground.studio.savePicture(given);
+    const prompt = `${scene.actors[0]!.noun}, ${scene.place}`;
+    const clip = await ground.studio.render({ prompt, image, path: pathOf(scene), expand: 'nano', seed: i });
+    return { ...(await kept(ground, first(clip), given)), ...followed(ground, clip, scene) };
   },
   'a prompt with times': async (ground, i) => {
     const scene = sceneOf(i, IN_PLACE);

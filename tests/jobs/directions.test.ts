@@ -1,5 +1,5 @@
 // The ways to direct a clip, on real renders by nano, with the scores of `tessera eval --direct`: what is given stays, what is
-// asked for is there. Two clips each, so bounds are what such clips have always reached, not the scores in the docs.
+// asked for is there. Two clips each and one long one, so bounds are what such clips have always reached, not the scores in the docs.
 import { afterAll, describe, expect, it } from 'vitest';
 import { generate } from '../../jobs/generate.ts';
 import { Studio } from '../../jobs/studio.ts';
@@ -11,11 +11,11 @@ const settings = { ...settingsIn(folder), modelFolders: ['models'] };
 const studio = new Studio(settings, 'local');
 afterAll(() => studio.close());
 
-async function measure(name: DirectionName): Promise<Record<string, number>> {
+async function measure(name: DirectionName, clips = 2): Promise<Record<string, number>> {
   const scores = await evaluateDirections(
     'models/nano',
     async (request, output) => void (await generate({ ...request, model: 'nano', output }, { studio })),
-    { clips: 2, names: [name] },
+    { clips, names: [name] },
   );
   return Object.fromEntries(scores[name]!.measures.map(({ name: measure, mean }) => [measure, mean]));
 }
@@ -62,6 +62,18 @@ describe('nano, directed by', { timeout: 240_000 }, () => {
     const scores = await measure('an actor on a path');
     expect(scores['distance, frame widths']).toBeLessThan(0.08);
     expect(scores['place']).toBe(100);
+  });
+
+  it('a picture, a path and a short wish at once, does all three', async () => {
+    const scores = await measure('a picture, a path and a short wish');
+    expect(scores['given frames, dB']).toBeGreaterThan(scores["the autoencoder's own, dB"]! - 4);
+    expect(scores['distance, frame widths']).toBeLessThan(0.08);
+    expect(scores['place']).toBe(100);
+  });
+
+  it('twenty seconds, is still the same at their end', async () => {
+    const scores = await measure('20 seconds', 1);
+    expect(scores).toMatchObject({ 'noun in the last second': 100, 'place in the last second': 100 });
   });
 
   it('times, changes with them', async () => {
