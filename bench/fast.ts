@@ -1,4 +1,4 @@
-// `npm run bench:fast -- [model folder] [prompts]`: what --fast gains and costs on a model of the procedural world. The clips of
+// `npm run bench:fast -- [model folder] [prompts] [steps]`: what --fast gains and costs on a model of the procedural world. The clips of
 // held-out prompts are rendered twice, with all steps and with step caching, scored both times as `tessera eval` scores them, and
 // compared frame by frame. Times are of whole clips, decoding and scoring included; CPU time tells more where others work too.
 import { resolve } from 'node:path';
@@ -24,11 +24,12 @@ async function measure(request: EvaluationRequest): Promise<Measured> {
   return { ...scores, clips, wallSeconds: (performance.now() - start) / 1000, cpuSeconds: (user + system) / 1e6 };
 }
 
-const [folder = 'models/nano', prompts = '40'] = process.argv.slice(2);
+const [folder = 'models/nano', prompts = '40', steps] = process.argv.slice(2);
 const model = resolve(folder);
 const size = { frames: 17, width: 128, height: 128 };
 const request = { model, prompts: Number(prompts), stage: 'clips', captions: 'plain', size } as const;
-const defaults = await samplingDefaults(model);
+const own = await samplingDefaults(model);
+const defaults = { ...own, ...(steps !== undefined && { steps: Number(steps) }) };
 const full = await measure({ ...request, ...defaults });
 const fast = await measure({ ...request, ...defaults, fast: true });
 const decibels = full.clips.map((clip, i) => psnr(clip, fast.clips[i]!)).toSorted((a, b) => a - b);
@@ -38,7 +39,9 @@ const row = (name: string, ...cells: readonly string[]): void =>
 const seconds = (value: number): string => `${(value / (full.clips.length - 1)).toFixed(2)} s`;
 const percent = ({ percent: value }: { readonly percent: number }): string => `${value.toFixed(1)} %`;
 
-console.log(`${model}: ${full.clips.length} prompts, ${defaults.steps} steps, guidance ${defaults.guidance}`);
+console.log(
+  `${model}: ${full.clips.length} prompts, ${defaults.steps} steps of ${defaults.sampler}, guidance ${defaults.guidance}`,
+);
 row('', 'all steps', '--fast', 'ratio');
 const ratio = (name: 'wallSeconds' | 'cpuSeconds'): string => `${(full[name] / fast[name]).toFixed(2)} x`;
 row('a clip, CPU time', seconds(full.cpuSeconds), seconds(fast.cpuSeconds), ratio('cpuSeconds'));

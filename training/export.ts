@@ -141,9 +141,9 @@ async function writeIndex(model: string): Promise<void> {
     height: 128,
     frames: 17,
     fps: 8,
-    steps: 20,
+    steps: 8,
     guidance: 4,
-    sampler: 'euler',
+    sampler: 'unipc',
     shift: 3, // latents are half whitened: what an actor is shows above the noise early
     max_sequence_length: maxTextLength,
     mask_text_padding: true,
