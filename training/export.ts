@@ -19,7 +19,7 @@ import { clipBatch, wholeFrame } from './clip-batch.ts';
 import type { AutoencoderRecipe } from './autoencoder.ts';
 import { momentsCollector, turnToPrincipalAxes } from './principal-latents.ts';
 import type { LatentMoments } from './principal-latents.ts';
-import { autoencoderJson, schedulerJson, textJson, transformerJson, visionJson } from './recipes.ts';
+import { autoencoderJson, sampling, schedulerJson, textJson, transformerJson, visionJson } from './recipes.ts';
 import { maxTextLength, worldTokenizerFiles } from './words.ts';
 import type { Atlas } from './world/atlas.ts';
 import { renderScene } from './world/render.ts';
@@ -141,10 +141,7 @@ async function writeIndex(model: string): Promise<void> {
     height: 128,
     frames: 17,
     fps: 8,
-    steps: 8,
-    guidance: 4,
-    sampler: 'unipc',
-    shift: 3, // latents are half whitened: what an actor is shows above the noise early
+    ...sampling,
     max_sequence_length: maxTextLength,
     mask_text_padding: true,
   };

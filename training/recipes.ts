@@ -132,13 +132,16 @@ export const transformerJson = {
   rope_max_seq_len: 1024,
 };
 
+/** How nano samples unless a request says otherwise. Latents are half whitened, so what an actor is shows above the noise early. */
+export const sampling = { steps: 8, guidance: 4, sampler: 'unipc', shift: 5 } as const;
+
 /** scheduler/scheduler_config.json, which also tells what the transformer predicts. */
 export const schedulerJson = {
   _class_name: 'UniPCMultistepScheduler',
   num_train_timesteps: 1000,
   prediction_type: 'sample',
   use_flow_sigmas: true,
-  flow_shift: 3,
+  flow_shift: sampling.shift,
 };
 
 export const transformerConfig = parseTransformerConfig(transformerJson, undefined, predictionOf(schedulerJson));

@@ -19,7 +19,7 @@ import { loopDefaults, train } from './loop.ts';
 import type { LoopOptions, TrainingProgress, TrainingTask } from './loop.ts';
 import { promptStates } from './prompt-states.ts';
 import { transformerStages } from './curriculum.ts';
-import { autoencoderStages, towerStages } from './recipes.ts';
+import { autoencoderStages, sampling, towerStages } from './recipes.ts';
 import type { TransformerStage } from './curriculum.ts';
 import type { AutoencoderStage, TowerStage } from './recipes.ts';
 import { openRunFolder } from './run-folder.ts';
@@ -128,13 +128,7 @@ function transformerInspection(
       states: sources.states,
     };
     const clips: Uint8Array[] = [];
-    for await (const clip of sampleClips(model, prompts, bucket, {
-      steps: 14,
-      guidance: 4,
-      sampler: 'euler',
-      shift: 3,
-    }))
-      clips.push(clip);
+    for await (const clip of sampleClips(model, prompts, bucket, sampling)) clips.push(clip);
     // Pictures are shown six to a row, as if they were a clip's frames.
     const rows =
       bucket.frames === 1 ? Array.from({ length: 6 }, (_, i) => Buffer.concat(clips.slice(6 * i, 6 * i + 6))) : clips;
