@@ -1,11 +1,11 @@
 // Trains nano's captioner, a LLaVA (Liu et al. 2023, section 4.2), on captions of the world and on questions whose answers the
 // world knows. LLaVA begins with a decoder that can talk; ours learns to first, from words alone. Then the projection learns alone,
-// then both; last, if wished, the tower too.
+// then both; last, if wished, the tower too, with heads that read noun, motion and place off it and are thrown away.
 import { llavaFeatures, llavaLogits, llavaProjection, nextWordLoss, picturesInLine } from '../conditioning/llava.ts';
 import { tokensOfPicture } from '../conditioning/llava-config.ts';
 import { flatLayout, initialState, views } from '../graph/adamw.ts';
 import type { AdamState } from '../graph/adamw.ts';
-import { input } from '../graph/build.ts';
+import { add, div, input, mul, reshape, sum } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import type { Node } from '../graph/node.ts';
 import { type ParameterScope, parameterScope, type ParameterSpec } from '../graph/parameters.ts';
@@ -18,6 +18,7 @@ import { captionerTokenizer, conversationLength, taught } from './captioner-reci
 import type { CaptionerRecipe } from './captioner-recipe.ts';
 import { conversationFeeds, drawConversation, promptIds } from './captioner-words.ts';
 import type { TrainingTask } from './loop.ts';
+import { SAID, saidFeeds, saidLoss } from './said.ts';
 import type { Atlas } from './world/atlas.ts';
 import { randomOf } from './world/random.ts';
 import { sampleScene } from './world/scene.ts';
@@ -25,24 +26,33 @@ import { sampleScene } from './world/scene.ts';
 /** Pictures of a clip: the whole and the four in one. */
 export const PICTURES = 2;
 
-/** The loss over a batch of texts; inputs before, words, targets, and features or pixels where the stage has pictures. */
+/** Of the heads that read the facts off the tower's patches: nouns and motions are few among the words, and the tower learns them from little else. */
+const SAID_WEIGHT = 0.1;
+
+/** The loss over a batch of texts; inputs before, words, targets, and features, or pixels and facts, where the stage has pictures. */
 export function captionerLoss({ config, batch, stage }: CaptionerRecipe, beforeLength: number) {
   const scope = parameterScope();
   const p = scope.parameters;
   const { imageSize, channels, hiddenSize } = config.vision;
   const count = batch * PICTURES;
-  const features = (): Node =>
-    stage === 'whole'
-      ? llavaFeatures(p, config, input('pixels', [count, channels, imageSize, imageSize]))
-      : input('features', [count, tokensOfPicture(config), hiddenSize]);
-  const pictures = stage === 'words' ? undefined : picturesInLine(llavaProjection(p, config, features()), batch);
+  const features = {
+    words: () => undefined,
+    projection: () => input('features', [count, tokensOfPicture(config), hiddenSize]),
+    both: () => input('features', [count, tokensOfPicture(config), hiddenSize]),
+    whole: () => llavaFeatures(p, config, input('pixels', [count, channels, imageSize, imageSize])),
+  }[stage]();
+  const pictures = features && picturesInLine(llavaProjection(p, config, features), batch);
   const logits = llavaLogits(p, config, {
     before: input('before', [batch, beforeLength], 'int32'),
     pictures,
     words: input('words', [batch, conversationLength], 'int32'),
   });
   const targets = input('targets', [batch, conversationLength, config.text.vocabularySize]);
-  return { scope, graph: { loss: nextWordLoss(logits, targets), parts: {} } };
+  const answers = nextWordLoss(logits, targets);
+  if (stage !== 'whole') return { scope, graph: { loss: answers, parts: {} } };
+  const means = div(sum(features!, [1]), features!.shape[1]!); // [B*PICTURES,1,visionWidth]
+  const said = saidLoss(p, reshape(means, [batch, PICTURES * hiddenSize]));
+  return { scope, graph: { loss: add(answers, mul(said, SAID_WEIGHT)), parts: { answers, said } } };
 }
 
 /** All parameters that are used, of every part. */
@@ -103,7 +113,10 @@ export function captionerTask(
       const feeds = { ...fed, ...words };
       if (stage === 'words') return { bucket: stage, samples: batch, feeds };
       const pixels = pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, config.vision.imageSize)));
-      if (stage === 'whole') return { bucket: stage, samples: batch, feeds: { ...feeds, pixels } };
+      if (stage === 'whole') {
+        const facts = saidFeeds(scenes, (fact, row) => fact !== 'place' && scenes[row]!.actors.length > 1);
+        return { bucket: stage, samples: batch, feeds: { ...feeds, pixels, ...facts } };
+      }
       eye ??= openEye();
       const { features } = await (await eye).run({ pixels });
       return { bucket: stage, samples: batch, feeds: { ...feeds, features: features! } };
@@ -112,7 +125,8 @@ export function captionerTask(
   };
 }
 
-/** The captioner with what a stage has taught it so far, averaged. */
+/** The captioner with what a stage has taught it so far, averaged; without the heads. */
 export function learned(frozen: Readonly<Record<string, Tensor>>, state: AdamState): Record<string, Tensor> {
-  return { ...frozen, ...views(state.layout, state.ema) };
+  const all = { ...frozen, ...views(state.layout, state.ema) };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith(`${SAID}.`)));
 }

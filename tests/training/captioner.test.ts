@@ -14,6 +14,7 @@ import { conversationFeeds, drawConversation, promptIds } from '../../training/c
 import { sceneSamples } from '../../training/evaluate-captioner.ts';
 import { loopDefaults, train, type TrainingTask } from '../../training/loop.ts';
 import { openRunFolder } from '../../training/run-folder.ts';
+import { saidFeeds } from '../../training/said.ts';
 import { scenePictures } from '../../training/scene-pictures.ts';
 import { motionIn, nounsIn, placeIn } from '../../training/scores/said.ts';
 import { loadAtlas } from '../../training/world/atlas.ts';
@@ -105,6 +106,7 @@ test('says of a few scenes what it was taught of them', { timeout: 600_000 }, as
       { length: conversationLength, vocabulary: recipe.config.text.vocabularySize },
     ),
     pixels: pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, 32))),
+    ...saidFeeds(scenes, () => false),
   };
   const task: TrainingTask = {
     layout: flatLayout(captionerLoss(recipe, before).scope.specs()),
