@@ -9,7 +9,7 @@ import { loadRequestedModel } from './adapted-model.ts';
 import { withPinnedVideos } from './given-videos.ts';
 import { checkMemory } from './memory.ts';
 import type { Model } from './model.ts';
-import { type ClipOutput, planOutputs } from './outputs.ts';
+import { type ClipOutput, type KeepFinished, planOutputs } from './outputs.ts';
 import type { Progress } from './progress.ts';
 import { renderClip } from './render-clip.ts';
 import { RenderReport } from './report.ts';
@@ -40,8 +40,8 @@ export interface GenerateOptions {
   readonly settings?: Settings;
   /** Latents are saved when a step ends so long after the last save (1000 ms). */
   readonly saveEveryMs?: number;
-  /** Clips that are there already, beside a record of this very render, are kept as they are. Left out: where others are missing, as after a stop. */
-  readonly keepFinished?: boolean;
+  /** Clips that are there already, beside a record of this very render, are kept as they are; `begun` (default), where others are missing, as after a stop. */
+  readonly keepFinished?: KeepFinished;
 }
 
 export interface GeneratedClip extends WrittenVideo {

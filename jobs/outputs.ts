@@ -14,6 +14,9 @@ export interface ClipOutput extends Found {
   readonly sidecar: string;
 }
 
+/** Whether clips that are there already are kept; see planOutputs. */
+export type KeepFinished = boolean | 'begun';
+
 /**
  * One output for each clip, checked before any work is done.
  * @param model by whose records clips are known that are there already; they are kept, or else stand in the way
@@ -24,7 +27,7 @@ export async function planOutputs(
   request: ParsedRequest,
   renders: readonly Render[],
   model?: Model,
-  { keepFinished = true }: { readonly keepFinished?: boolean | 'begun' } = {},
+  { keepFinished = true }: { readonly keepFinished?: KeepFinished } = {},
 ): Promise<readonly ClipOutput[]> {
   const asked = resolve(request.output ?? defaultName(request.prompt));
   const paths = renders.length === 1 ? [asked] : renders.map((_, i) => numbered(asked, i + 1, renders.length));
