@@ -34,7 +34,7 @@ export interface StepCacheOptions {
   readonly guided: number;
 }
 
-/** `--fast`: chosen on nano with 20 steps (docs/performance.md); fewer than six steps are all computed. */
+/** `--fast`: chosen on nano with 20 steps (docs/performance.md). */
 export const fastPreset = {
   warmUp: 0.2,
   leastComputed: 4,
@@ -42,6 +42,9 @@ export const fastPreset = {
   mostSkipped: 2,
   guided: 0.85,
 } satisfies StepCacheOptions;
+
+/** Fewer steps than those that are computed first, one that may be skipped and the last are all computed. */
+export const LEAST_FAST_STEPS = fastPreset.leastComputed + 2;
 
 /** One transformer under one prompt: what it says with the prompt, and without it. */
 export interface GuidedPasses {

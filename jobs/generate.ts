@@ -1,5 +1,6 @@
 // From a sentence to clips: the whole pipeline in one screen. Everything else in jobs/ is a part of this story.
 import { rm } from 'node:fs/promises';
+import { LEAST_FAST_STEPS } from '../dit/step-cache.ts';
 import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
 import { type FfmpegTools, findFfmpeg } from '../io/ffmpeg.ts';
 import { writeSidecar } from '../io/sidecar.ts';
@@ -106,7 +107,7 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Generat
   if (from) report.notices(differencesFrom(from, { model, tools }));
   report.stage('text');
   const prompts = await clock.time('text', () => pipeline.conditions(renders[0]!));
-  report.notices([...prompts.notices, ...unseenNotices(renders[0]!, model)]);
+  report.notices([...prompts.notices, ...unseenNotices(renders[0]!, model), ...fastNotices(renders[0]!)]);
   const overwrite = request.overwrite ?? false;
   const make = async (render: Render, output: ClipOutput, number: number): Promise<GeneratedClip> => {
     const { windows, frames } = workOf(render, model);
@@ -132,6 +133,11 @@ function unseenNotices(render: Render, model: Model): readonly string[] {
     ({ from, until, prompt }) =>
       `"${from}-${until}: ${prompt}" is not shown: ${model.name} makes ${seconds.toFixed(1)} s at once, by one part of the prompt. Give parts that time, or fewer frames.`,
   );
+}
+
+function fastNotices({ fast, steps }: Render): readonly string[] {
+  if (fast !== true || steps >= LEAST_FAST_STEPS) return [];
+  return [`fast skips none of ${steps} steps: fewer than ${LEAST_FAST_STEPS} are all computed. Leave it out.`];
 }
 
 /**

@@ -46,6 +46,12 @@ describe('--fast', { timeout: 120_000 }, () => {
     expect((await render(request)).sum).toBe(fast.sum);
   });
 
+  it('says so where it has too few steps to skip any', async () => {
+    const notice = 'fast skips none of 5 steps: fewer than 6 are all computed. Leave it out.';
+    expect((await render({ steps: 5, fast: true })).notices).toContain(notice);
+    expect((await render({ steps: 6, fast: true })).notices.join()).not.toContain('fast skips none');
+  });
+
   it.each(['euler', 'unipc'] as const)('goes on where %s was stopped, to the same bytes', async (sampler) => {
     const request = { sampler, seed: 3, steps: 16, fast: true };
     const whole = await render(request);
