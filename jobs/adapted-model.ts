@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { TransformerConfig } from '../dit/config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { parameterScope } from '../graph/parameters.ts';
-import { loraKey, mergeLoras, type OpenLora, openLoras, parseLora } from './lora.ts';
+import { leftOutNotices, loraKey, mergeLoras, type OpenLora, openLoras, parseLora } from './lora.ts';
 import { loadModel, type Model, type Network } from './model.ts';
 import type { ParsedRequest } from './request.ts';
 import type { Settings } from './settings.ts';
@@ -38,6 +38,7 @@ export async function loadRequestedModel(
   return {
     ...model,
     fingerprint: fingerprintWith(fingerprint, loras),
+    notices: [...(model.notices ?? []), ...leftOutNotices(loras)],
     newWords: loras.flatMap(({ words }) => words),
     transformer: await adapt(transformer, 'transformer'),
     ...(experts && { experts: { ...experts, low: await adapt(experts.low, 'transformer_2') } }),

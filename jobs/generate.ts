@@ -84,6 +84,7 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Generat
   const report = new RenderReport(options);
   report.stage('load');
   const model = await clock.time('load', () => loadRequestedModel(asked, settings));
+  report.notices(model.notices ?? []);
   const pinned = await withPinnedVideos(asked, model, settings);
   resolveRequest(pinned, model); // refuses what cannot be rendered before anything is written
   const { request, notices } = await clock.time('text', () => withShownPrompt(pinned, model, settings, signal));

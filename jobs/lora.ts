@@ -88,13 +88,23 @@ export async function openLoras(
 }
 
 function strange(path: string, unmatched: readonly string[]): ModelFileError {
-  const list = unmatched.slice(0, LISTED).join(', ');
-  const more = unmatched.length > LISTED ? ` and ${unmatched.length - LISTED} more` : '';
   return new ModelFileError(
-    `${path}: ${unmatched.length} of its tensors match nothing in this model: ${list}${more}. Is it a LoRA of another model? With --lora-lenient they are left out.`,
+    `${unmatchedText(path, unmatched)}. Is it a LoRA of another model? With --lora-lenient they are left out.`,
     { code: 'LORA_UNMATCHED' },
   );
 }
+
+function unmatchedText(path: string, unmatched: readonly string[]): string {
+  const list = unmatched.slice(0, LISTED).join(', ');
+  const more = unmatched.length > LISTED ? ` and ${unmatched.length - LISTED} more` : '';
+  return `${path}: ${unmatched.length} of its tensors match nothing in this model: ${list}${more}`;
+}
+
+/** What was left out of each file, in words for the user. */
+export const leftOutNotices = (loras: readonly OpenLora[]): readonly string[] =>
+  loras.flatMap(({ path, unmatched }) =>
+    unmatched.length === 0 ? [] : [`${unmatchedText(path, unmatched)}. They are left out.`],
+  );
 
 /** What tells merged weights apart: the files' contents and weights, in their order. */
 export const loraKey = (loras: readonly OpenLora[]): readonly unknown[] =>

@@ -65,6 +65,8 @@ export interface Model {
   readonly defaults: ModelDefaults;
   /** Decodes in place of the autoencoder, where a request asks for it. */
   readonly tinyDecoder?: TinyDecoderFile;
+  /** What the user should know of how a request has it opened. */
+  readonly notices?: readonly string[];
   /** Memory that weights take where a request says how they are held; else they stay in their files, or are small. */
   readonly weightBytes?: { readonly steps: number; readonly text: number };
 }

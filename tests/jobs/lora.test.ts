@@ -114,8 +114,20 @@ describe('a LoRA', { timeout: 120_000 }, () => {
       /2 of its tensors match nothing in this model: blocks\.9\.attn1\.to_q\.lora_A\.weight, lora_te_text_model_1\.lora_up\.weight.*--lora-lenient/,
     );
     expectClose(await changeOf([path], target, true), product(1));
+    const { notices } = await loadRequestedModel({ model: 'tiny', lora: [path], loraLenient: true }, settings);
+    expect(notices).toEqual([
+      `${path}: 2 of its tensors match nothing in this model: blocks.9.attn1.to_q.lora_A.weight, lora_te_text_model_1.lora_up.weight. They are left out.`,
+    ]);
     const half = await write({ 'blocks.1.attn1.to_q.lora_A.weight': A });
     await expect(changeOf([half], target, true)).rejects.toThrow('nothing in it changes this model');
+  });
+
+  it('says in a render what it left out', async () => {
+    const path = await write({ ...spellings['kohya'], 'lora_te_text_model_1.lora_up.weight': B });
+    const output = join(await scratch(), 'clip.mp4');
+    const request = { prompt: 'a cat', model: 'tiny', steps: 1, frames: 1, lora: [path], loraLenient: true, output };
+    const { notices } = await generate(request, { settings, engine: 'local' });
+    expect(notices.filter((notice) => notice.includes('lora_te_text_model_1'))).toHaveLength(1);
   });
 
   it('of another width is refused with the name of the tensor', async () => {
