@@ -9,7 +9,7 @@ import type { ParsedRequest } from './request.ts';
 import type { Settings } from './settings.ts';
 import { openTinyDecoderFile } from './tiny-decoder-file.ts';
 import { transformerGraph } from './verify-model.ts';
-import { withWeightModes } from './weight-modes.ts';
+import { unroundedNotices, withWeightBytes, withWeightModes } from './weight-modes.ts';
 
 /** @throws InvalidRequestError, ModelFileError */
 export async function loadRequestedModel(
@@ -35,14 +35,16 @@ export async function loadRequestedModel(
     );
     return own.length === 0 ? network : { ...network, weights: await mergeLoras(network.weights, own, place) };
   };
-  return {
+  const adapted: Model = {
     ...model,
     fingerprint: fingerprintWith(fingerprint, loras),
-    notices: [...(model.notices ?? []), ...leftOutNotices(loras)],
     newWords: loras.flatMap(({ words }) => words),
     transformer: await adapt(transformer, 'transformer'),
     ...(experts && { experts: { ...experts, low: await adapt(experts.low, 'transformer_2') } }),
   };
+  const { notices = [], weightBytes } = model;
+  const more = [...leftOutNotices(loras), ...unroundedNotices(model, adapted, request.weights)];
+  return { ...(weightBytes ? withWeightBytes(adapted) : adapted), notices: [...notices, ...more] };
 }
 
 async function withDecoder(model: Model, decoder: string | undefined, settings: Settings): Promise<Model> {

@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { floats } from '../../graph/tensor.ts';
+import { floats, type Tensor, tensor } from '../../graph/tensor.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../../io/safetensors.ts';
 import { loadRequestedModel } from '../../jobs/adapted-model.ts';
 import { generate } from '../../jobs/generate.ts';
@@ -81,6 +81,30 @@ it('is refused before anything is opened where weights cannot be held so', async
   expect(held).toBeGreaterThan(20_000);
   const [one] = resolveRequest(request, model);
   expect(() => checkMemory(model, one!, held - 1)).toThrow('As f16 they stay in their files');
+});
+
+it('says which layers a LoRA leaves unrounded, and counts what they take', async () => {
+  await quantiseModel('tiny', settings, { to: 'int8' });
+  const lora = join(await scratch(), 'lora.safetensors');
+  const [rank, width] = [2, 32];
+  const layers = ['blocks.0.attn1.to_q', 'blocks.1.attn1.to_k'];
+  const halves = layers.flatMap((name): [string, Tensor][] => [
+    [`${name}.lora_A.weight`, tensor(new Float32Array(rank * width).fill(0.1), [rank, width])],
+    [`${name}.lora_B.weight`, tensor(new Float32Array(width * rank).fill(0.1), [width, rank])],
+  ]);
+  await writeSafetensors(lora, halves);
+  const [plain, adapted] = [
+    await loadRequestedModel({ model: 'tiny', weights: 'int8' }, settings),
+    await loadRequestedModel({ model: 'tiny', weights: 'int8', lora: [`high=${lora}`] }, settings),
+  ];
+  expect(plain.notices ?? []).toEqual([]);
+  expect(adapted.notices).toEqual([
+    'A LoRA changes 2 layers that weights (=int8) rounded. They are not rounded any longer, which takes about 6 kB more memory.',
+  ]);
+  // Merged weights of 32 bits stay in their file.
+  const { weights } = adapted.transformer;
+  expect(layers.map((name) => weights(`${name}.weight`)?.dtype)).toEqual(['float32', 'float32']);
+  expect((await loadRequestedModel({ model: 'tiny', lora: [lora] }, settings)).notices).toEqual([]);
 });
 
 it('forgets a copy when the weights have changed', async () => {
