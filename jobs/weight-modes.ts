@@ -17,7 +17,10 @@ export interface WeightChoice {
 }
 
 /** The model with its weights held so. @throws InvalidRequestError naming the command that makes a copy that is not there */
-export async function withWeightModes(model: Model, { weights, textWeights }: WeightChoice): Promise<Model> {
+export async function withWeightModes(loaded: Model, asked: WeightChoice): Promise<Model> {
+  const { choice, notices } = withoutIdle(loaded, asked);
+  const { weights, textWeights } = choice;
+  const model: Model = notices.length === 0 ? loaded : { ...loaded, notices: [...(loaded.notices ?? []), ...notices] };
   if (weights === undefined && textWeights === undefined) return model;
   const { experts, textEncoder, fingerprint } = model;
   const hold = async <T extends Held>(network: T, part: QuantisedPart, mode: WeightMode | undefined): Promise<T> =>
@@ -32,6 +35,36 @@ export async function withWeightModes(model: Model, { weights, textWeights }: We
     ...(experts && low && { experts: { ...experts, low } }),
     textEncoder: { ...text, ...(textWeights && { modelId: digest([textEncoder.modelId, textWeights]) }) },
   });
+}
+
+/** f16 keeps 16-bit weights as they are; where a file has none it changes nothing, and is said to. */
+function withoutIdle(model: Model, { weights, textWeights }: WeightChoice) {
+  const { name, textEncoder } = model;
+  const graph = stepGraph(model);
+  const isIdle = (mode: WeightMode | undefined, networks: readonly Held[], of: GraphOf): boolean =>
+    mode === 'f16' && !networks.some((network) => hasNarrow(network, of));
+  const idle = {
+    weights: isIdle(weights, transformersOf(model), graph),
+    textWeights: isIdle(textWeights, [textEncoder], textEncoderGraph(textEncoder)),
+  };
+  const notice = (field: keyof WeightChoice, part: string): string =>
+    `${field} (=f16) changes nothing: ${part} of ${name} is stored in 32 bits, without 16-bit weights that could stay so.`;
+  return {
+    choice: {
+      weights: idle.weights ? undefined : weights,
+      textWeights: idle.textWeights ? undefined : textWeights,
+    },
+    notices: [
+      ...(idle.weights ? [notice('weights', 'the transformer')] : []),
+      ...(idle.textWeights ? [notice('textWeights', 'the text encoder')] : []),
+    ],
+  };
+}
+
+function hasNarrow({ weights }: Held, graph: GraphOf): boolean {
+  const scope = parameterScope();
+  graph(scope.parameters);
+  return scope.specs().some(({ name }) => ['float16', 'bfloat16'].includes(weights(name)?.dtype ?? ''));
 }
 
 /** The model, counting what its weights take of memory; of two experts one is open at a time. */

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { floats, type Tensor, tensor } from '../../graph/tensor.ts';
+import { float32ToFloat16 } from '../../io/float16.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../../io/safetensors.ts';
 import { loadRequestedModel } from '../../jobs/adapted-model.ts';
 import { generate } from '../../jobs/generate.ts';
@@ -105,6 +106,28 @@ it('says which layers a LoRA leaves unrounded, and counts what they take', async
   const { weights } = adapted.transformer;
   expect(layers.map((name) => weights(`${name}.weight`)?.dtype)).toEqual(['float32', 'float32']);
   expect((await loadRequestedModel({ model: 'tiny', lora: [lora] }, settings)).notices).toEqual([]);
+});
+
+it('changes nothing by f16 where nothing is stored in 16 bits, and says so', async () => {
+  const narrow = await writeTinyModel(join(shared, 'models', 'narrow'), { boundary: 0.875 });
+  const load = (modes: object) => loadRequestedModel({ model: 'narrow', ...modes }, settings);
+  const asked = await load({ weights: 'f16', textWeights: 'f16' });
+  expect(asked.fingerprint).toBe((await load({})).fingerprint);
+  expect(asked.notices).toEqual([
+    'weights (=f16) changes nothing: the transformer of narrow is stored in 32 bits, without 16-bit weights that could stay so.',
+    'textWeights (=f16) changes nothing: the text encoder of narrow is stored in 32 bits, without 16-bit weights that could stay so.',
+  ]);
+  const path = join(narrow, 'transformer_2', 'diffusion_pytorch_model.safetensors');
+  const file = await openSafetensors(path);
+  const halved = async (name: string): Promise<[string, Tensor]> => {
+    const value = await readTensor(file, name);
+    return [name, { dtype: 'float16', shape: value.shape, data: float32ToFloat16(floats(value)) }];
+  };
+  await writeSafetensors(path, await Promise.all([...file.tensors.keys()].map(halved)));
+  const [plain, kept] = [await load({}), await load({ weights: 'f16' })];
+  expect(kept.notices).toBeUndefined();
+  expect(kept.experts!.low.widen).toBe('late');
+  expect(kept.fingerprint).not.toBe(plain.fingerprint);
 });
 
 it('forgets a copy when the weights have changed', async () => {
