@@ -30,8 +30,8 @@ const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\
 const saying = (name: string): RegExp =>
   new RegExp(`(?<![\\p{L}\\p{N}])(an?\\s+)?${escaped(name).replaceAll(' ', '[\\s_-]+')}(?![\\p{L}\\p{N}])`, 'giu');
 
-/** Whether a prompt says the name. */
-export const says = (prompt: string, { name }: NewWord): boolean => saying(name).test(prompt);
+/** Whether a prompt says the name, in whole words. */
+export const says = (prompt: string, { name }: Pick<NewWord, 'name'>): boolean => saying(name).test(prompt);
 
 /** The prompt with each new name said in the word that it means: "A my mascot jumps" -> "an otter jumps". */
 export function inKnownWords(prompt: string, words: readonly NewWord[]): string {

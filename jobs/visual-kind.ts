@@ -1,9 +1,11 @@
 // How a model takes pictures and videos as prompts, told by its configs, and what may be asked of each kind.
 import { temporalFactor } from '../compressor/config.ts';
+import { says } from '../conditioning/new-words.ts';
 import { layoutChannels } from '../dit/layout-channels.ts';
 import { takesPositions } from '../dit/position-channels.ts';
 import { InvalidRequestError, ModelFileError } from '../graph/errors.ts';
 import { parsePath } from './actor-path.ts';
+import { filled } from './like.ts';
 import type { Model } from './model.ts';
 import type { ParsedRequest } from './request.ts';
 import { promptSeconds } from './timed-prompts.ts';
@@ -63,15 +65,22 @@ function checkLike({ name, hasTowerPair, masksPadding }: Model, like: string): v
 }
 
 /** One actor is led, through a model that makes layouts. */
-function checkPath({ name, transformer, autoencoder }: Model, request: ParsedRequest, path: string): void {
+function checkPath(model: Model, request: ParsedRequest, path: string): void {
+  const { name, transformer, autoencoder } = model;
   if (layoutChannels(transformer.config, autoencoder.config.zDim) === 0)
     throw new InvalidRequestError(
       `path (=${path}) cannot be given to ${name}, which was not taught where actors are. Use nano.`,
     );
   const { actor } = parsePath(path);
-  const said = `${request.prompt} ${request.expanded ?? ''}`.toLowerCase();
-  if (actor !== undefined && !said.includes(actor.toLowerCase()))
-    throw new InvalidRequestError(`path (=${path}) leads "${actor}", which the prompt does not name.`);
+  if (actor === undefined || isShown(actor, model, request)) return;
+  throw new InvalidRequestError(`path (=${path}) leads "${actor}", which the prompt does not name.`);
+}
+
+/** Whether the prompt names an actor, or leaves open what a picture shows in its place. */
+function isShown(actor: string, model: Model, { prompt, expanded = '', like, likeWeight = 0 }: ParsedRequest): boolean {
+  const word = { name: actor.toLowerCase().split(/[\s_-]+/).join(' ') }; // prettier-ignore
+  if (says(`${prompt} ${expanded}`, word)) return true;
+  return like !== undefined && (likeWeight > 0 || says(filled(prompt, { thing: actor }, model), word));
 }
 
 const controls = ['image', 'last', 'control', 'mask', 'reference'] as const satisfies readonly (keyof Visual)[];

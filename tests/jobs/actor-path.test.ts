@@ -1,6 +1,10 @@
 // The way of an actor in words, and the boxes that it becomes.
 import { describe, expect, it } from 'vitest';
 import { boxesOnPath, parsePath, problemOfPath } from '../../jobs/actor-path.ts';
+import { loadModel } from '../../jobs/model.ts';
+import { type GenerateRequest, parseRequest } from '../../jobs/request.ts';
+import { resolveRequest } from '../../jobs/resolve-request.ts';
+import { scratch, settingsIn } from './scratch.ts';
 
 const clip = { frames: 17, fps: 8, from: 0, count: 17, aspect: 1 };
 
@@ -49,5 +53,20 @@ describe('a path', () => {
   ])('is refused: %s', (text, problem) => {
     expect(problemOfPath(text)).toBe(problem);
     expect(() => parsePath(text)).toThrow(`path (=${text}) ${problem}.`);
+  });
+
+  it('leads an actor that the prompt names by its whole name, or that the picture of like is', async () => {
+    const settings = { ...settingsIn(await scratch()), modelFolders: ['models'] };
+    const model = await loadModel('nano', settings);
+    const resolve = (prompt: string, more: Partial<GenerateRequest> = {}) =>
+      resolveRequest(parseRequest({ prompt, path: 'cat: 0.2,0.6 > 0.8,0.6', ...more }), model);
+    const refusal = 'leads "cat", which the prompt does not name';
+    expect(() => resolve('a Cat jumps')).not.toThrow();
+    expect(() => resolve('a red  cat jumps', { path: 'red cat: 0,0 > 1,1' })).not.toThrow();
+    expect(() => resolve('a dog before a cathedral')).toThrow(refusal);
+    expect(() => resolve('jumps on a beach')).toThrow(refusal);
+    expect(() => resolve('jumps on a beach', { like: 'cat.png' })).not.toThrow();
+    expect(() => resolve('a dog jumps', { like: 'cat.png' })).toThrow(refusal);
+    expect(() => resolve('a dog jumps', { like: 'cat.png', likeWeight: 0.8 })).not.toThrow();
   });
 });
