@@ -5,9 +5,11 @@ import { type AutoencoderConfig, spatialFactor, temporalFactor } from '../compre
 import { WHOLE_CLIP_ELEMENTS } from '../compressor/open-autoencoder.ts';
 import { latentShape } from '../compressor/sizes.ts';
 import { defaultTiling } from '../compressor/tiling.ts';
+import { framesPerLatent, type TinyDecoderConfig } from '../compressor/tiny-decoder.ts';
 import { width } from '../dit/config.ts';
 import { tokenCount, tokenGrid } from '../dit/patchify.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { encodingsOf } from './encodings.ts';
 import { edgeMultiple, type Model } from './model.ts';
 import type { Render } from './resolve-request.ts';
 
@@ -16,31 +18,59 @@ const BYTES = 4;
 const TOKEN_COPIES = 8;
 /** Feature maps of full size alive at once in the decoder, with what its layers remember: 14 measured on Wan 2.1's widths. */
 const FEATURE_COPIES = 16;
+/** The same in a tiny decoder, whose frames are never tiled: 5.7 measured on taew2_1's widths. */
+const TINY_COPIES = 6;
 /** Elements of one frame's feature map above which frames are decoded in tiles: about 8 GB in all. */
 const TILE_ABOVE = 12_000_000;
 
-type Size = Pick<Render, 'width' | 'height' | 'frames'>;
+interface Size extends Pick<Render, 'width' | 'height' | 'frames'> {
+  /** Frames that are encoded at once; none where nothing is given. */
+  readonly encoded?: number;
+}
+
+interface Activations {
+  readonly steps: number;
+  readonly decode: number;
+  readonly encode: number;
+}
 
 /** Bytes of activations at the widest place of each stage of a render. */
-export function activationBytes(model: Model, size: Size): { readonly steps: number; readonly decode: number } {
-  const { transformer, autoencoder } = model;
+export function activationBytes(model: Model, size: Size): Activations {
+  const { transformer, autoencoder, tinyDecoder } = model;
   const { config } = autoencoder;
-  const tokens = tokenCount(tokenGrid(transformer.config, latentShape(config, size)));
+  const shape = latentShape(config, size);
+  const tokens = tokenCount(tokenGrid(transformer.config, shape));
   const perToken = TOKEN_COPIES * width(transformer.config) + 2 * transformer.config.ffnDim;
+  const encoding = codingElements(config, { ...size, frames: size.encoded ?? 0 }, config.baseDim);
+  const decoding =
+    tinyDecoder === undefined
+      ? codingElements(config, size, config.decoderBaseDim)
+      : tinyElements(tinyDecoder.config, shape);
+  return { steps: BYTES * tokens * perToken, decode: BYTES * decoding, encode: BYTES * encoding };
+}
+
+/** Of the autoencoder, whose layers next to the pixels are `dim` wide. */
+function codingElements(config: AutoencoderConfig, size: Size, dim: number): number {
   const isTiled = decodesInTiles(config, size);
   const tile = isTiled ? { width: defaultTiling.tileWidth, height: defaultTiling.tileHeight } : size;
-  const isWhole = featuresOf(config, tile) * size.frames <= WHOLE_CLIP_ELEMENTS;
+  const isWhole = featuresOf(config, tile, dim) * size.frames <= WHOLE_CLIP_ELEMENTS;
   const framesAtOnce = isWhole ? size.frames : Math.min(size.frames, temporalFactor(config));
-  const decoding = featuresOf(config, tile) * framesAtOnce * FEATURE_COPIES;
   const video = size.width * size.height * 3 * (isTiled ? size.frames : framesAtOnce);
-  return { steps: BYTES * tokens * perToken, decode: BYTES * (decoding + video) };
+  return featuresOf(config, tile, dim) * framesAtOnce * FEATURE_COPIES + video;
+}
+
+/** The frames of one latent frame at their widest, next to the pixels. */
+function tinyElements(config: TinyDecoderConfig, [, , , rows = 0, columns = 0]: readonly number[]): number {
+  const { widths, patchSize } = config;
+  const positions = framesPerLatent(config) * 64 * rows * columns; // doubled three times
+  return positions * (TINY_COPIES * Math.max(widths[2], widths[3]) + 3 * patchSize ** 2);
 }
 
 /** Bytes of a render's widest stage: activations, and weights that are held in memory. */
 export function estimateMemory(model: Model, size: Size): number {
-  const { steps, decode } = activationBytes(model, size);
+  const { steps, decode, encode } = activationBytes(model, size);
   const weights = model.weightBytes ?? { steps: 0, text: 0 };
-  return Math.max(weights.text, weights.steps + steps, decode);
+  return Math.max(weights.text, weights.steps + steps, decode, encode);
 }
 
 /** Whether frames are so large that the decoder works tile by tile, which blends the tiles' edges. Depends on nothing else. */
@@ -48,16 +78,21 @@ export function decodesInTiles(config: AutoencoderConfig, size: Omit<Size, 'fram
   return featuresOf(config, size) > TILE_ABOVE;
 }
 
-function featuresOf(config: AutoencoderConfig, { width, height }: Omit<Size, 'frames'>): number {
-  return ((width * height) / config.patchSize ** 2) * config.decoderBaseDim;
+function featuresOf(
+  { patchSize, decoderBaseDim }: AutoencoderConfig,
+  { width, height }: Omit<Size, 'frames'>,
+  dim = decoderBaseDim,
+): number {
+  return ((width * height) / patchSize ** 2) * dim;
 }
 
 /** @throws InvalidRequestError with a size that would fit when a render needs more than the machine has */
 export function checkMemory(model: Model, render: Render, available = machineMemory()): void {
-  const needed = estimateMemory(model, render);
+  const size = { ...render, encoded: Math.max(0, ...encodingsOf(render, model)) };
+  const needed = estimateMemory(model, size);
   if (needed <= available) return;
   refuseWeights(model, render, available);
-  const fits = largestThatFits(model, render, available);
+  const fits = largestThatFits(model, size, available);
   throw new InvalidRequestError(
     `${render.width}x${render.height} with ${render.frames} frames needs about ${inGB(needed)} of memory; this machine has ${inGB(available)}. ` +
       `${fits === undefined ? 'Use a smaller model.' : `About ${fits.width}x${fits.height} with ${fits.frames} frames would fit.`}`,
@@ -85,13 +120,18 @@ export function machineMemory(): number {
 }
 
 /** Fewer frames first, then a smaller picture of the same proportions. */
-function largestThatFits(model: Model, { width, height, frames }: Size, available: number): Size | undefined {
+function largestThatFits(
+  model: Model,
+  { width, height, frames, encoded = 0 }: Size,
+  available: number,
+): Size | undefined {
   const [time, edge] = [temporalFactor(model.autoencoder.config), edgeMultiple(model)];
   const round = (pixels: number): number => Math.max(edge, Math.floor(pixels / edge) * edge);
   for (let scale = 1; scale * Math.max(width, height) >= spatialFactor(model.autoencoder.config); scale *= 0.8) {
     const size = { width: round(width * scale), height: round(height * scale) };
     for (let count = frames; count >= Math.min(frames, 4 * time + 1); count = 1 + Math.floor(count / 2 / time) * time) {
-      if (estimateMemory(model, { ...size, frames: count }) <= available) return { ...size, frames: count };
+      const tried = { ...size, frames: count };
+      if (estimateMemory(model, { ...tried, encoded: Math.min(encoded, count) }) <= available) return tried;
     }
   }
   return undefined;

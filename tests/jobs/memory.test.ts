@@ -33,6 +33,20 @@ describe('checkMemory', () => {
     expect(estimateMemory(wan, { width: 1280, height: 720, frames: 81 })).toBeLessThan(1.3 * large);
   });
 
+  it('counts a tiny decoder where it decodes, and the encoder beside it only where something is encoded', () => {
+    const wan = { ...model, autoencoder: { ...model.autoencoder, config: parseAutoencoderConfig({}) } };
+    const config = { latentChannels: 16, widths: [256, 128, 64, 64], grows: [1, 2, 2], patchSize: 1 } as const;
+    const tiny = { ...wan, tinyDecoder: { config, weights: () => undefined, path: 'taew2_1.safetensors', sha256: '' } };
+    const size = { width: 256, height: 256, frames: 17 };
+    const [full, small] = [estimateMemory(wan, size), estimateMemory(tiny, size)];
+    expect(small).toBeLessThan(full / 3);
+    const one = { ...renderOf(256, 256, 17), image: 'first.png' };
+    expect(() => checkMemory(wan, one, full - 1)).toThrow('of memory');
+    expect(() => checkMemory(tiny, renderOf(256, 256, 17), small)).not.toThrow();
+    expect(() => checkMemory(tiny, { ...one, restyle: 'cat.mp4' }, small)).toThrow('of memory');
+    expect(estimateMemory(tiny, { ...size, encoded: 17 })).toBe(full);
+  });
+
   it('lets pass what fits', () => {
     expect(() => checkMemory(model, renderOf(128, 128, 17), 4e9)).not.toThrow();
   });
