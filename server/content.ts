@@ -48,12 +48,21 @@ export async function sendFile(path: string, request: Request): Promise<Response
 function headersOf(path: string, etag: string, modified: Date): Headers {
   return new Headers({
     'Content-Type': types[extname(path)] ?? 'application/octet-stream',
-    'Content-Disposition': `inline; filename="${basename(path)}"`,
+    'Content-Disposition': `inline; ${nameOf(path)}`,
     'Accept-Ranges': 'bytes',
     'Cache-Control': 'private, max-age=0, must-revalidate',
     'Last-Modified': modified.toUTCString(),
     ETag: etag,
   });
+}
+
+/** RFC 6266: a header holds no more than Latin letters, so the name itself is in `filename*`, which RFC 5987 encodes. */
+function nameOf(path: string): string {
+  const name = basename(path);
+  const plain = name.replace(/[^ -~]|["\\%]/gu, '_');
+  if (plain === name) return `filename="${name}"`;
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`); // prettier-ignore
+  return `filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
 function matches(header: string | null, etag: string): boolean {
