@@ -1,7 +1,7 @@
 // Small pictures of shots for those who search: the middle of each, drawn when it is first asked for and kept in the cache.
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { TesseraError } from '../graph/errors.ts';
+import { InvalidRequestError, TesseraError } from '../graph/errors.ts';
 import { findFfmpeg } from '../io/ffmpeg.ts';
 import type { Frames } from '../io/frames.ts';
 import { isPictureFile } from '../io/picture-kind.ts';
@@ -33,13 +33,14 @@ async function middleOf({ film, start, end }: SearchHit, settings: Settings): Pr
   if (await isPictureFile(film)) return loadPicture(film, { width: WIDTH });
   const tools = await findFfmpeg(settings);
   const info = await probeVideo(tools, film);
-  for (const startSeconds of [(start + end) / 2, start]) {
-    for await (const frame of readVideo(tools, info, {
-      width: Math.min(WIDTH, info.width),
-      startSeconds,
-      maxFrames: 1,
-    }))
-      return frame;
-  }
-  return undefined;
+  const frameAt = async (startSeconds: number): Promise<Frames | undefined> => {
+    const options = { width: Math.min(WIDTH, info.width), startSeconds, maxFrames: 1 };
+    for await (const frame of readVideo(tools, info, options)) return frame;
+    return undefined;
+  };
+  // Behind the last picture of a film is none, and that one may be shown for long.
+  return frameAt((start + end) / 2).catch((error: unknown) => {
+    if (error instanceof InvalidRequestError) return frameAt(start);
+    throw error;
+  });
 }
