@@ -11,6 +11,8 @@ export interface SubtitledOptions extends OutputOptions {
   /** ISO 639-2, e.g. `eng`. */
   readonly language?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told when the copy is whole and before it appears under its name. */
+  readonly beforeAppearing?: (file: string) => Promise<void>;
 }
 
 /** How each container keeps subtitles. */
@@ -38,20 +40,11 @@ export async function muxSubtitles(
     throw new InvalidRequestError(`cannot write ${output}: a subtitle track goes into .mp4, .mov or .mkv.`);
   const map = ['-map', '0:v', '-map', '0:a?', '-map', '1:0', '-map', '0:s?'];
   const track = ['-c', 'copy', '-c:s:0', codec, '-metadata:s:s:0', `language=${options.language ?? 'eng'}`];
-  await writeBeside(output, options, (temporary) =>
-    run(
-      tools,
-      {
-        inputs: [
-          { source: fileArgument(video), options: SAFE_INPUT },
-          { source: fileArgument(srt), options: ['-protocol_whitelist', 'file,pipe', '-f', 'srt'] },
-        ],
-        outputs: [{ target: fileArgument(temporary), options: [...map, ...track, '-disposition:s:0', 'default'] }],
-      },
-      output,
-      options.signal,
-    ),
-  );
+  const inputs = [
+    { source: fileArgument(video), options: SAFE_INPUT },
+    { source: fileArgument(srt), options: ['-protocol_whitelist', 'file,pipe', '-f', 'srt'] },
+  ];
+  await write(tools, { inputs, output, options: [...map, ...track, '-disposition:s:0', 'default'] }, options);
 }
 
 /** Draws the subtitles into a copy of the video (.mp4 or .mkv); its sound is copied. @throws as `muxSubtitles` */
@@ -72,25 +65,29 @@ export async function burnSubtitles(
     const path = plain.replaceAll('\\', '/').replace(/[:']/g, '\\\\$&');
     const filter = `scale=trunc(iw/2)*2:trunc(ih/2)*2,subtitles=${path},format=yuv420p`;
     const encode = ['-c:v', 'libx264', '-preset', 'medium', '-crf', '18', '-c:a', 'copy'];
-    await writeBeside(output, options, (temporary) =>
-      run(
-        tools,
-        {
-          inputs: [{ source: fileArgument(video), options: SAFE_INPUT }],
-          outputs: [
-            {
-              target: fileArgument(temporary),
-              options: ['-map', '0:v:0', '-map', '0:a?', '-filter:v', filter, ...encode],
-            },
-          ],
-        },
-        output,
-        options.signal,
-      ),
-    );
+    const inputs = [{ source: fileArgument(video), options: SAFE_INPUT }];
+    const drawn = ['-map', '0:v:0', '-map', '0:a?', '-filter:v', filter, ...encode];
+    await write(tools, { inputs, output, options: drawn }, options);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+interface Putting extends Pick<FfmpegJob, 'inputs'> {
+  readonly output: string;
+  /** Of the output. */
+  readonly options: readonly string[];
+}
+
+async function write(
+  tools: FfmpegTools,
+  { inputs, output, options }: Putting,
+  { overwrite = false, signal, beforeAppearing }: SubtitledOptions,
+): Promise<void> {
+  await writeBeside(output, { overwrite }, async (temporary) => {
+    await run(tools, { inputs, outputs: [{ target: fileArgument(temporary), options }] }, output, signal);
+    await beforeAppearing?.(temporary);
+  });
 }
 
 async function run(tools: FfmpegTools, job: FfmpegJob, output: string, signal: AbortSignal | undefined): Promise<void> {

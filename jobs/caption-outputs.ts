@@ -1,5 +1,5 @@
 // The files of a captioned film: where they go, that nothing stands in their way, and how they are written.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { InvalidRequestError } from '../graph/errors.ts';
@@ -9,6 +9,7 @@ import { burnSubtitles, muxSubtitles, trackEnding } from '../io/subtitled-video.
 import { subtitleText } from '../io/subtitles.ts';
 import { removeLeftovers } from '../io/temporary.ts';
 import type { Cue } from '../understanding/cues.ts';
+import { isNoted, noteCopy } from './caption-copies.ts';
 import type { CaptionRecord } from './caption-record.ts';
 import type { CaptionFormat, ParsedCaptionRequest } from './caption-request.ts';
 
@@ -63,48 +64,72 @@ export interface ToWrite {
   readonly video: string;
   readonly cues: readonly Cue[];
   readonly record: CaptionRecord;
+  /** Where it is noted which copies are ours. */
+  readonly cacheFolder: string;
 }
 
-/** Writes what is not there as it would be written. */
+/** @param overwrite whether what stands there may be replaced */
 export async function writeCaptions(
   tools: FfmpegTools,
   outputs: readonly CaptionOutput[],
-  { video, cues, record }: ToWrite,
+  { video, cues, record, cacheFolder }: ToWrite,
   { overwrite, signal }: { readonly overwrite: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   for (const { kind, path } of outputs) {
     signal?.throwIfAborted();
     if (kind === 'mux' || kind === 'burn') {
-      await withSrt(cues, (srt) => {
+      const copy = { kind, path, video, srt: srtOf(cues) };
+      const beforeAppearing = (file: string): Promise<void> => noteCopy(cacheFolder, copy, file);
+      await withSrt(copy.srt, (srt) => {
         const put = kind === 'mux' ? muxSubtitles : burnSubtitles;
-        return put(tools, { video, srt, output: path }, { overwrite, signal });
+        return put(tools, { video, srt, output: path }, { overwrite, signal, beforeAppearing });
       });
     } else {
-      const content = kind === 'json' ? `${JSON.stringify(record, undefined, 2)}\n` : subtitleText(cues, kind);
+      const content = contentOf(kind, cues, record);
       await writeBeside(path, { overwrite }, (temporary) => writeFile(temporary, content));
     }
   }
 }
 
-/** Whether all files stand there with just the content that they would get, as after a run that had ended. */
-export async function areWritten(outputs: readonly CaptionOutput[], { cues, record }: ToWrite): Promise<boolean> {
-  for (const { kind, path } of outputs) {
-    const found = await readFile(path, kind === 'mux' || kind === 'burn' ? 'latin1' : 'utf8').catch(() => undefined);
-    if (found === undefined) return false;
-    if (kind === 'mux' || kind === 'burn') continue; // they are written last
-    const content = kind === 'json' ? `${JSON.stringify(record, undefined, 2)}\n` : subtitleText(cues, kind);
-    if (found !== content) return false;
+/** Those that do not stand there with just the content that they would get; what a run that was stopped had written does. */
+export async function missingOutputs(
+  outputs: readonly CaptionOutput[],
+  { video, cues, record, cacheFolder }: ToWrite,
+): Promise<readonly CaptionOutput[]> {
+  const missing: CaptionOutput[] = [];
+  for (const output of outputs) {
+    const { kind, path } = output;
+    const isThere =
+      kind === 'mux' || kind === 'burn'
+        ? await isNoted(cacheFolder, { kind, path, video, srt: srtOf(cues) })
+        : await holds(path, contentOf(kind, cues, record));
+    if (!isThere) missing.push(output);
   }
-  return true;
+  return missing;
 }
 
-async function withSrt(cues: readonly Cue[], use: (path: string) => Promise<void>): Promise<void> {
+/** A file of another size is not read: it may be anything. */
+async function holds(path: string, content: string): Promise<boolean> {
+  try {
+    const { size } = await stat(path);
+    return size === Buffer.byteLength(content) && (await readFile(path, 'utf8')) === content;
+  } catch {
+    return false;
+  }
+}
+
+const contentOf = (kind: CaptionFormat, cues: readonly Cue[], record: CaptionRecord): string =>
+  kind === 'json' ? `${JSON.stringify(record, undefined, 2)}\n` : subtitleText(cues, kind);
+
+/** A track needs at least one cue. */
+const srtOf = (cues: readonly Cue[]): string =>
+  subtitleText(cues.length > 0 ? cues : [{ startSeconds: 0, endSeconds: 1, lines: [' '] }], 'srt');
+
+async function withSrt(text: string, use: (path: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'tessera-captions-'));
   try {
     const path = join(folder, 'cues.srt');
-    // A track needs at least one cue.
-    const some = cues.length > 0 ? cues : [{ startSeconds: 0, endSeconds: 1, lines: [' '] }];
-    await writeFile(path, subtitleText(some, 'srt'));
+    await writeFile(path, text);
     await use(path);
   } finally {
     await rm(folder, { recursive: true, force: true });

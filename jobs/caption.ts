@@ -9,7 +9,7 @@ import type { Listener } from '../understanding/speech.ts';
 import type { Download } from '../understanding/transformers.ts';
 import { describeFilm, type Film, hearFilm, probeFilm, refuseCopies } from './caption-film.ts';
 import { findVideos } from './caption-files.ts';
-import { areWritten, captionOutputs, checkCaptionOutputs, clashRefusal, writeCaptions } from './caption-outputs.ts';
+import { captionOutputs, checkCaptionOutputs, clashRefusal, missingOutputs, writeCaptions } from './caption-outputs.ts';
 import type { CaptionRecord, RecordedCaption } from './caption-record.ts';
 import { type CaptionRequest, parseCaptionRequest, type ParsedCaptionRequest } from './caption-request.ts';
 import { withCaptioner } from './captioner-names.ts';
@@ -162,12 +162,12 @@ async function captionOne(run: Run, paths: readonly string[], number: number): P
   const tokens = sumOf(saved.moments.flatMap(({ description }) => description.tokens ?? []));
   const record = recordOf(film, captions, { run, notices, tokens });
   const cues = cuesOf(captions.map(({ start, end, text, source }) => ({ startSeconds: start, endSeconds: end, text, source })), endOf(film, saved)); // prettier-ignore
-  const toWrite = { video: path, cues, record };
-  const wasThere = await areWritten(outputs, toWrite);
-  if (!wasThere) {
-    await checkCaptionOutputs(outputs, overwrite);
+  const toWrite = { video: path, cues, record, cacheFolder: settings.cacheFolder };
+  const missing = await missingOutputs(outputs, toWrite);
+  if (missing.length > 0) {
+    await checkCaptionOutputs(missing, overwrite);
     tell('write')(film.durationSeconds);
-    await writeCaptions(tools, outputs, toWrite, { overwrite, signal });
+    await writeCaptions(tools, missing, toWrite, { overwrite, signal });
   }
   return {
     video: path,
@@ -177,7 +177,7 @@ async function captionOne(run: Run, paths: readonly string[], number: number): P
     captions,
     ...(tokens && { tokens }),
     notices,
-    wasThere,
+    wasThere: missing.length === 0,
     tookSeconds: (performance.now() - began) / 1000,
   };
 }
