@@ -1,7 +1,7 @@
 // Numbered PNG files: into a folder (0001.png, 0002.png, ...) or by a pattern such as shot-%03d.png.
 // They are made in a hidden folder beside and moved when all are there.
 
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { type OutputOptions, outputError, refuseExisting } from './atomic.ts';
@@ -50,7 +50,7 @@ export async function writePngSequence(
       }
     }
     await options.isWhole(temporary, sizeBytes);
-    await publishFolder(temporary, target.folder, options);
+    await publishFolder(temporary, target, options);
   } catch (error) {
     throw outputError(error, path);
   } finally {
@@ -64,18 +64,28 @@ export function firstPng(path: string): string {
   return join(folder, name(1));
 }
 
-/** Where the files go, and the name of the n-th, counted from 1. */
-function placeOf(path: string): { folder: string; name: (n: number) => string } {
+interface Place {
+  readonly folder: string;
+  /** Of the n-th picture, counted from 1. */
+  readonly name: (n: number) => string;
+  /** Otherwise there is one picture only. */
+  readonly isNumbered: boolean;
+}
+
+function placeOf(path: string): Place {
   const file = basename(path);
   const pattern = numberPattern(path);
   const numbered = (n: number, digits: number): string => String(n).padStart(digits, '0');
   if (pattern !== undefined) {
     const { text, digits } = pattern;
-    return { folder: dirname(resolve(path)), name: (n) => file.replace(text, () => numbered(n, digits)) };
+    const name = (n: number): string => file.replace(text, () => numbered(n, digits));
+    return { folder: dirname(resolve(path)), name, isNumbered: true };
   }
-  if (extname(path).toLowerCase() !== '.png') return { folder: resolve(path), name: (n) => `${numbered(n, 4)}.png` };
+  if (extname(path).toLowerCase() !== '.png')
+    return { folder: resolve(path), name: (n) => `${numbered(n, 4)}.png`, isNumbered: true };
   return {
     folder: dirname(resolve(path)),
+    isNumbered: false,
     name: (n) => {
       if (n > 1) throw severalFrames(path);
       return file;
@@ -83,11 +93,24 @@ function placeOf(path: string): { folder: string; name: (n: number) => string } 
   };
 }
 
-/** In a folder that is there the first picture comes last: where it is, all are. */
-async function publishFolder(temporary: string, folder: string, options: OutputOptions): Promise<void> {
-  const exists = await stat(folder).then(() => true, () => false); // prettier-ignore
-  if (!exists) return rename(temporary, folder);
-  const names = (await readdir(temporary)).sort().reverse();
-  for (const name of names) await refuseExisting(join(folder, name), options);
-  for (const name of names) await rename(join(temporary, name), join(folder, name));
+/**
+ * In a folder that is there the first picture comes last: where it is, all are. Where it replaces that of a longer clip, the end of
+ * that one goes before.
+ */
+async function publishFolder(temporary: string, place: Place, options: OutputOptions): Promise<void> {
+  const { folder, name, isNumbered } = place;
+  if (!(await isThere(folder))) return rename(temporary, folder);
+  const names = await readdir(temporary);
+  for (const one of names) await refuseExisting(join(folder, one), options);
+  if (isNumbered && (await isThere(join(folder, name(1))))) await removeFrom(names.length + 1, place);
+  for (let n = names.length; n > 0; n--) await rename(join(temporary, name(n)), join(folder, name(n)));
 }
+
+/** Removes the pictures from this number to the last before a gap, the last first: a stop leaves no gap. */
+async function removeFrom(number: number, { folder, name }: Place): Promise<void> {
+  let end = number;
+  while (await isThere(join(folder, name(end)))) end++;
+  while (end-- > number) await rm(join(folder, name(end)));
+}
+
+const isThere = (path: string): Promise<boolean> => lstat(path).then(() => true, () => false); // prettier-ignore

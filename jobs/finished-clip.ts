@@ -38,8 +38,9 @@ function isOf(record: Sidecar, render: Render, model: Model): boolean {
   return record.model.fingerprint === model.fingerprint && isDeepStrictEqual(made, asked);
 }
 
-/** Pictures appear together by rename and have no checksum: the first one tells. */
+/** Of pictures the first one tells, as it appears last; it may still be that of a clip which they replace. */
 async function isWhole({ output }: Sidecar, path: string): Promise<boolean> {
   if (output.sha256 !== undefined) return (await checksum(path)) === output.sha256;
+  if (output.firstSha256 !== undefined) return (await checksum(firstPng(path))) === output.firstSha256;
   return stat(firstPng(path)).then((found) => found.isFile(), () => false); // prettier-ignore
 }

@@ -3,12 +3,14 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { InvalidRequestError } from '../graph/errors.ts';
 import type { FfmpegTools } from '../io/ffmpeg.ts';
+import { firstPng } from '../io/png-sequence.ts';
 import { readSidecar as readRecord } from '../io/sidecar.ts';
+import { formatOf } from '../io/video-formats.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
 import { shownExpander } from './expander-names.ts';
 import type { Model } from './model.ts';
@@ -26,6 +28,8 @@ const SidecarFile = z.looseObject({
     sizeBytes: z.number(),
     frames: z.number().optional(),
     sha256: z.string().optional(),
+    /** Of numbered pictures: that of the first. */
+    firstSha256: z.string().optional(),
   }),
   made: z.looseObject({ ffmpeg: z.string(), platform: z.string() }),
 });
@@ -53,6 +57,7 @@ export async function sidecarOf(
   made: { readonly model: Model; readonly tools: FfmpegTools; readonly file: string },
 ): Promise<Sidecar> {
   const sha256 = await checksum(made.file);
+  const firstSha256 = formatOf(written.path) === 'png' ? await checksum(join(made.file, basename(firstPng(written.path)))) : undefined; // prettier-ignore
   return {
     tessera: packageVersion,
     request: { ...render } satisfies ParsedRequest,
@@ -62,6 +67,7 @@ export async function sidecarOf(
       sizeBytes: written.sizeBytes,
       frames: written.frames,
       ...(sha256 && { sha256 }),
+      ...(firstSha256 && { firstSha256 }),
     },
     made: { ffmpeg: made.tools.ffmpeg.version, platform: `${process.platform} ${process.arch}` },
   };

@@ -50,6 +50,22 @@ describe('refusals', () => {
     expect(await readFile(join(frames, 'notes.txt'), 'utf8')).toBe('mine');
   });
 
+  test.each(['frames', 'shot-%dx.png'])('pictures of a longer clip in %s go with it, others stay', async (name) => {
+    const path = join(folder, name);
+    const place = name.includes('%') ? folder : path;
+    const names = (...numbers: number[]) => numbers.map((n) => (name.includes('%') ? `shot-${n}x.png` : `000${n}.png`));
+    await writeVideo(tools, path, [clip], { fps: 8 });
+    await rm(join(place, names(8)[0]!)); // what stands behind a gap is no part of the clip
+    for (const frames of [3, 1]) {
+      await writeVideo(tools, path, [sliceFrames(clip, 0, frames)], { fps: 8, overwrite: true });
+      expect((await readdir(place)).sort()).toEqual(names(...[1, 2, 3].slice(0, frames), 9));
+    }
+    await rm(join(place, names(1)[0]!));
+    await writeFile(join(place, names(2)[0]!), 'of no clip');
+    await writeVideo(tools, path, [sliceFrames(clip, 0, 1)], { fps: 8, overwrite: true });
+    expect((await readdir(place)).sort()).toEqual(names(1, 2, 9));
+  });
+
   const shape = { width: 96, height: 64, frames: 9, fps: 16 };
   test.each([
     ['an unknown ending', 'x.avi', shape, /no format is known for ".avi". Use .mp4/],

@@ -1,5 +1,5 @@
 // The whole path on a tiny model: from words to files, whose bytes depend on the request and on nothing else.
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childEngine } from '../../graph/child-engine.ts';
@@ -74,6 +74,28 @@ describe('generate', () => {
       const full = { prompt: 'a cat', model: 'tiny', output: join(place, output) };
       await expect(generate(full, { engine, settings, onProgress })).rejects.toThrow('exists already');
       expect(await readdir(place)).toEqual([output.replace('%d', '1')]);
+    },
+  );
+
+  it.each(['clip-%d.png', 'clip'])(
+    'does not take the pictures of another clip for those that a kill left out of %s',
+    async (output) => {
+      const first = output.replace('%d', '1').replace(/^clip$/, 'clip/0001.png');
+      const [old, made] = [await render({ seed: 3, output }), await render({ seed: 4, output })];
+      // As it is after a kill just before the pictures are replaced.
+      await copyFile(join(made.folder, 'clip.json'), join(old.folder, 'clip.json'));
+      const asked = {
+        prompt: 'a cat jumps',
+        model: 'tiny',
+        seed: 4,
+        output: join(old.folder, output),
+        overwrite: true,
+      };
+      const again = await generate(asked, { engine, settings, keepFinished: true });
+      expect(await checksum(join(old.folder, first))).toBe(await checksum(join(made.folder, first)));
+      const { mtimeMs } = await stat(join(old.folder, first));
+      expect((await generate(asked, { engine, settings, keepFinished: true })).clips[0]!.render).toEqual(again.clips[0]!.render); // prettier-ignore
+      expect((await stat(join(old.folder, first))).mtimeMs).toBe(mtimeMs);
     },
   );
 
