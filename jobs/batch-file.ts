@@ -161,15 +161,17 @@ const shape: Shape = generateSchema.shape;
 
 /** The first row names the fields; empty cells were not sent. */
 function csvRows(text: string): readonly RawRow[] {
+  const lineAt = lineCounter(text);
   try {
-    const records: { record: Record<string, string>; info: { lines: number } }[] = parseCsv(text, {
+    const records: { record: Record<string, string>; raw: string; info: { bytes: number } }[] = parseCsv(text, {
       columns: (names: string[]) => names.map(fieldName),
       skip_empty_lines: true,
       trim: true,
       info: true,
+      raw: true,
     });
-    return records.map(({ record, info }) => ({
-      line: info.lines,
+    return records.map(({ record, raw, info }) => ({
+      line: lineAt(info.bytes - Buffer.byteLength(raw)),
       fields: Object.fromEntries(
         Object.entries(record)
           .filter(([, cell]) => cell !== '')
@@ -177,9 +179,25 @@ function csvRows(text: string): readonly RawRow[] {
       ),
     }));
   } catch (cause) {
-    const { lines = 1, message } = cause as { lines?: number; message: string };
-    throw new Unreadable(lines, `This is no row of the table: ${message}.`);
+    const { code, message, bytes = 0, raw = '' } = cause as Error & { code?: string; bytes?: number; raw?: string };
+    // Cells are counted when the row has been read; all else ends the reading within it.
+    const begin = code === 'CSV_RECORD_INCONSISTENT_COLUMNS' ? bytes - Buffer.byteLength(raw) : bytes;
+    const why = message.replace(/ (at|on) line \d+/, ''); // as it counts, a break within quotes may be two
+    throw new Unreadable(lineAt(begin), `This is no row of the table: ${why}.`);
   }
+}
+
+/** Tells lines by their bytes' places, which must ascend; line breaks at a place come before what is meant. */
+function lineCounter(text: string): (place: number) => number {
+  const bytes = Buffer.from(text);
+  let [line, at] = [1, 0];
+  return (place) => {
+    let end = place;
+    while (bytes[end] === 10 || bytes[end] === 13) end++;
+    line += bytes.toString('latin1', at, end).match(/\r\n?|\n/g)?.length ?? 0;
+    at = end;
+    return line;
+  };
 }
 
 /** A list of requests, or `jobs:` with such a list and `defaults:` for what a row leaves out. */

@@ -30,6 +30,19 @@ describe('a batch file', () => {
     ]);
   });
 
+  test.each(['\n', '\r\n'])('of a table counts the lines that cells hold, which end in %j', async (end) => {
+    const before = ['"prompt', '",negative-prompt', '"a cät', '', 'asleep",blur', ''];
+    const whole = [...before, 'a dog,', '"a', 'bird",', ',no prompt', ''];
+    const { problems, rows } = await read('a.csv', whole.join(end));
+    expect(rows.map(({ line }) => line)).toEqual([3, 7, 8]);
+    expect(problems.map(({ line }) => line)).toEqual([10]);
+    for (const row of ['a dog,blur,3', '"a dog,', 'a "dog",']) {
+      const [problem] = (await read('a.csv', [...before, row, 'a cat,', ''].join(end))).problems;
+      expect(problem!.line).toBe(7);
+      expect(problem!.message).not.toContain('line');
+    }
+  });
+
   test('of YAML is a list, or jobs with defaults', async () => {
     expect((await read('a.yaml', '- prompt: a cat\n- prompt: a dog\n  steps: 4\n')).rows).toEqual([
       { line: 1, request: { prompt: 'a cat' } },
