@@ -2,9 +2,10 @@
 // request's schema; all that does not fit is told together, with its line, so that a file is mended once.
 import { parse as parseCsv } from 'csv-parse/sync';
 import { readFile, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { basename, extname } from 'node:path';
 import { isMap, isSeq, LineCounter, parseDocument } from 'yaml';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { filesOf } from './outputs.ts';
 import { type GenerateRequest, generateSchema, parseRequest } from './request.ts';
 import { fieldName, type Shape, valueOfText } from './request-text.ts';
 
@@ -117,14 +118,18 @@ function definedFields(request: ReturnType<typeof parseRequest>): GenerateReques
   return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)) as GenerateRequest;
 }
 
-/** Two rows that would write one file. */
+/** Rows that would write a file of an earlier one: its clip, one of its numbered clips, or the record beside them. */
 function sharedOutputs(rows: readonly BatchRow[]): readonly BatchProblem[] {
-  const first = new Map<string, number>();
-  return rows.flatMap(({ line, request: { output } }) => {
+  const writers = new Map<string, number>();
+  return rows.flatMap(({ line, request: { output, clips = 1 } }) => {
     if (output === undefined) return [];
-    const before = first.get(output);
-    if (before === undefined) first.set(output, line);
-    return before === undefined ? [] : [{ line, message: `output (=${output}) is that of line ${before} too.` }];
+    const files = filesOf(output, clips);
+    const shared = files.find((file) => writers.has(file));
+    const before = shared && writers.get(shared);
+    for (const file of files) if (!writers.has(file)) writers.set(file, line);
+    if (shared === undefined) return [];
+    const what = extname(shared) === '.json' ? `the record ${basename(shared)}` : basename(shared);
+    return [{ line, message: `output (=${output}) writes ${what}, and so does line ${before}. Name another.` }];
   });
 }
 

@@ -1,6 +1,7 @@
 // Where the clips of a request go: one file each, and beside it a .json from which it can be made again.
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { refuseExisting } from '../io/atomic.ts';
+import { firstPng } from '../io/png-sequence.ts';
 import { sidecarPath } from '../io/sidecar.ts';
 import { checkOutput } from '../io/write-video.ts';
 import { findClip, type Found } from './finished-clip.ts';
@@ -29,8 +30,7 @@ export async function planOutputs(
   model?: Model,
   { keepFinished = true }: { readonly keepFinished?: KeepFinished } = {},
 ): Promise<readonly ClipOutput[]> {
-  const asked = resolve(request.output ?? defaultName(request.prompt));
-  const paths = renders.length === 1 ? [asked] : renders.map((_, i) => numbered(asked, i + 1, renders.length));
+  const paths = clipPaths(request.output ?? defaultName(request.prompt), renders.length);
   const overwrite = request.overwrite ?? false;
   const there: ClipOutput[] = [];
   for (const [i, path] of paths.entries()) {
@@ -47,6 +47,20 @@ export async function planOutputs(
     await refuseExisting(sidecar, { overwrite: overwrite || isRecorded });
   }
   return outputs;
+}
+
+/** What is written for an output, to find out whether two meet: of each clip the file, of pictures the first one, and the record. */
+export function filesOf(output: string, clips: number): readonly string[] {
+  return clipPaths(output, clips).flatMap((path) => {
+    const isPictures = /^(\.png)?$/i.test(extname(path));
+    return [isPictures ? firstPng(path) : path, sidecarPath(path)];
+  });
+}
+
+/** The absolute path of each clip. */
+function clipPaths(output: string, clips: number): readonly string[] {
+  const asked = resolve(output);
+  return clips === 1 ? [asked] : Array.from({ length: clips }, (_, i) => numbered(asked, i + 1, clips));
 }
 
 /** The first words of the prompt, as a file name that every system takes. */

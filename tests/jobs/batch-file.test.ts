@@ -72,6 +72,26 @@ describe('a batch file', () => {
   });
 
   test.each([
+    [{ output: 'a.mp4' }, { output: './b/../a.mp4' }, 'a.mp4'],
+    [{ output: 'a.mp4', clips: 2 }, { output: 'a-2.mp4' }, 'a-2.mp4'],
+    [{ output: 'a-01.webm' }, { output: 'a.mp4', clips: 10 }, 'the record a-01.json'],
+    [{ output: 'a.mp4' }, { output: 'a.webm' }, 'the record a.json'],
+    [{ output: 'shot' }, { output: 'shot/%04d.png' }, '0001.png'],
+  ])('refuses rows whose files meet: %j and %j', async (one, two, what) => {
+    const asked = [one, { output: 'other.mp4' }, two].map((row) => JSON.stringify({ prompt: 'a cat', ...row }));
+    const { problems } = await read('a.jsonl', asked.join('\n'));
+    const message = `output (=${two.output}) writes ${what}, and so does line 1. Name another.`;
+    expect(problems).toEqual([{ line: 3, message }]);
+  });
+
+  test('takes rows whose files only look alike', async () => {
+    const outputs = ['a.mp4', 'b/a.mp4', 'a-1.mp4', 'a-3.webm', 'shot', 'shot/a.mp4'];
+    const asked = outputs.map((output) => JSON.stringify({ prompt: 'a cat', output }));
+    const several = JSON.stringify({ prompt: 'a cat', output: 'c.mp4', clips: 2 });
+    expect((await read('a.jsonl', [...asked, several].join('\n'))).problems).toEqual([]);
+  });
+
+  test.each([
     ['a.csv', 'prompt,seed\n"a cat,1\n', 'row of the table'],
     ['a.yaml', 'jobs: [\n', 'YAML'],
     ['b.yaml', 'prompt: a cat\n', 'list of requests'],
