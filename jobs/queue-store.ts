@@ -174,6 +174,15 @@ export class QueueStore {
   }
 }
 
+/** Lets an ended row wait again, with all its attempts; one that somebody else took up meanwhile is left to them. */
+export async function retryRow(row: Row): Promise<void> {
+  const state = await row.getState();
+  if (state !== 'failed' && state !== 'completed') return;
+  await row.retry(state, { resetAttemptsMade: true, resetAttemptsStarted: true }).catch(async (error: unknown) => {
+    if ((await row.getState()) === state) throw error;
+  });
+}
+
 /** Makes BullMQ's tables where they are missing or old. */
 async function migrate(pool: PatientPool): Promise<void> {
   const client = await pool.connect();

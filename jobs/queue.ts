@@ -10,7 +10,7 @@ import { checkPlaces, type PreparedCaption, prepareCaptions } from './prepare-ca
 import { jobPreparer, type PreparedJob, type ReadyJob } from './prepare-job.ts';
 import { addBatch, batchCounts, placeOfBatch } from './queue-batch.ts';
 import { checkPriority, optionsOf, PRIORITY, type SubmitOptions } from './queue-options.ts';
-import { QueueStore, type Row, type Rows } from './queue-store.ts';
+import { QueueStore, retryRow, type Row, type Rows } from './queue-store.ts';
 import { rowStates, viewOf } from './queue-view.ts';
 import type { GenerateRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -261,12 +261,11 @@ export class Queue {
     if (state === 'failed' || state === 'cancelled' || (state === 'done' && !isFinished)) await this.#again(row);
   }
 
+  /** A worker that is still stopping looks for the cancellation again before it ends the job, and gives it back instead. */
   async #again(row: Row): Promise<void> {
     const { cancelledAt: _, ...data } = row.data;
     await row.updateData(data);
-    const state = await row.getState();
-    const options = { resetAttemptsMade: true, resetAttemptsStarted: true };
-    if (state === 'failed' || state === 'completed') await row.retry(state, options);
+    await retryRow(row);
     await row.changePriority({ priority: row.opts.priority ?? PRIORITY.usual }).catch(() => undefined);
   }
 

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidRequestError, JobFailedError, TesseraError } from '../graph/errors.ts';
 import {
   type CaptionJob,
+  failureOf,
   failureText,
   type FollowJob,
   type Job,
@@ -17,7 +18,7 @@ import {
 import { batchCounts } from './queue-batch.ts';
 import { FARTHEST_MS } from './queue-clock.ts';
 import { workerName } from './queue-killed.ts';
-import { QueueStore, type Row, type Rows } from './queue-store.ts';
+import { QueueStore, retryRow, type Row, type Rows } from './queue-store.ts';
 import { viewOf } from './queue-view.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { Studio } from './studio.ts';
@@ -73,6 +74,7 @@ export class Worker {
   readonly #summary = { done: 0, failed: 0, cancelled: 0, returned: 0, lost: 0 };
   #isStopping = false;
   #logging: Promise<void> = Promise.resolve();
+  #settling: Promise<void> = Promise.resolve();
   #end: (summary: WorkerSummary) => void = () => undefined;
 
   private constructor(options: WorkerOptions, settings: Settings, store: QueueStore, rows: Rows) {
@@ -90,6 +92,9 @@ export class Worker {
       name: workerName,
     });
     this.#bull.on('error', ({ message }) => this.#tell({ kind: 'trouble', why: message }));
+    this.#bull.on('failed', (row) => {
+      if (row !== undefined) this.#settling = this.#settling.then(() => this.#keepRetry(row));
+    });
     this.#bull.on('lockRenewalFailed', (ids: string[]) =>
       ids.forEach((id) => this.#running.get(id)?.abort(stops.lost)),
     );
@@ -118,6 +123,7 @@ export class Worker {
       this.#isStopping = true;
       for (const stopper of this.#running.values()) stopper.abort(stops.ending);
       await this.#bull.close();
+      await this.#settling;
       for (const studio of this.#idle) await studio.close();
       await this.#rows.close();
       await this.#store.close();
@@ -127,8 +133,8 @@ export class Worker {
   }
 
   async #process(row: Row, token: string): Promise<JobResult | undefined> {
+    if (row.data.cancelledAt !== undefined && (await this.#isCancelled(row))) throw this.#failed(row, stops.cancelled);
     const { data } = row;
-    if (data.cancelledAt !== undefined) throw this.#failed(row, stops.cancelled);
     if (data.kind === 'batch') return batchCounts(row);
     if (data.kind === 'follow') return this.#follow(row, data, token);
     if (this.#options.until === 'one') await this.#bull.pause(true);
@@ -156,7 +162,8 @@ export class Worker {
       return result;
     } catch (error) {
       const reason: unknown = stopper.signal.aborted ? stopper.signal.reason : error;
-      if (reason !== stops.ending) throw this.#failed(row, reason);
+      const wasRetried = reason === stops.cancelled && !(await this.#isCancelled(row));
+      if (reason !== stops.ending && !wasRetried) throw this.#failed(row, reason);
       this.#note('returned', row, `Given back. ${error instanceof Error ? error.message : ''}`);
       await row.moveToWait(token);
       throw new WaitingError();
@@ -176,6 +183,25 @@ export class Worker {
     if (state === 'failed') throw new UnrecoverableError(other.failedReason);
     await row.moveToDelayed(Date.now() + FOLLOW_MS, token);
     throw new DelayedError();
+  }
+
+  /** Looks again whether a job that was cancelled still is: it may have been retried before its worker let go of it. */
+  async #isCancelled(row: Row): Promise<boolean> {
+    const now = await this.#rows.getJob(row.id!).catch(() => undefined);
+    if (now === undefined || now.data.cancelledAt !== undefined) return true;
+    row.data = now.data;
+    return false;
+  }
+
+  /** Takes up again what was retried after that look, and was then ended as cancelled all the same. */
+  async #keepRetry({ id, failedReason }: Row): Promise<void> {
+    if (failureOf(failedReason).code !== stops.cancelled.code) return;
+    try {
+      const now = await this.#rows.getJob(id!);
+      if (now !== undefined && now.data.cancelledAt === undefined) await retryRow(now);
+    } catch (error) {
+      this.#tell({ kind: 'trouble', why: String(error) });
+    }
   }
 
   /** Notes a failure. @returns the error for BullMQ, which tries again what may pass */
