@@ -1,17 +1,18 @@
 // tessera eval: scores a model of the procedural world on combinations that it was not trained on.
 import { Command } from 'commander';
 import { resolve } from 'node:path';
-import { samplerNames } from '../dit/scheduler-config.ts';
 import { InvalidRequestError } from '../jobs/errors.ts';
 import { loadRequestedModel } from '../jobs/adapted-model.ts';
 import type { NewWord } from '../jobs/model.ts';
 import { findModel } from '../jobs/model-names.ts';
+import { generateSchema, parseRequest } from '../jobs/request.ts';
 import { readSettings } from '../jobs/settings.ts';
 import type { Share } from '../training/scores/summary.ts';
 import type { AutoencoderEvaluation, Evaluation, EvaluationRequest } from '../training/evaluate.ts';
 import { scoreDirections } from './eval-directions.ts';
 import { table } from './format.ts';
 import { interruptible } from './interrupt.ts';
+import { sentFields } from './request-options.ts';
 import { wholeNumber } from './whole-number.ts';
 
 const examples = `
@@ -54,6 +55,8 @@ interface Options {
   readonly json?: boolean;
 }
 
+const samplers = generateSchema.shape.sampler.unwrap().options;
+
 export function evalCommand(): Command {
   return new Command('eval')
     .description('score nano on held-out prompts')
@@ -68,7 +71,7 @@ export function evalCommand(): Command {
     .option('--captions <kind>', 'tag, plain or full', 'plain')
     .option('--steps <n>', "sampling steps, in place of the model's own")
     .option('--guidance <n>', "in place of the model's own")
-    .option('--sampler <name>', `${samplerNames.join(', ')}, in place of the model's own`)
+    .option('--sampler <name>', `${samplers.join(', ')}, in place of the model's own`)
     .option('--shift <n>', "of the noise levels, in place of the model's own")
     .option('--fast', 'skip steps that can be foretold')
     .option('--sheet <file>', 'PNG to write with the first clips')
@@ -174,19 +177,22 @@ async function parse(model: string, options: Options): Promise<EvaluationRequest
     captions: oneOf('captions', options.captions, ['tag', 'plain', 'full'] as const),
     size: { frames: bucket!.frames, width: bucket!.width, height: bucket!.height },
     ...defaults,
-    ...(options.steps !== undefined && { steps: wholeNumber('steps', options.steps, MANY) }),
-    ...(options.guidance !== undefined && { guidance: atLeast('guidance', options.guidance, 0) }),
-    ...(options.sampler !== undefined && { sampler: oneOf('sampler', options.sampler, samplerNames) }),
-    ...(options.shift !== undefined && { shift: atLeast('shift', options.shift, 0.01) }),
+    ...samplingOf(options),
     ...(options.fast === true && { fast: true }),
     ...(options.sheet !== undefined && { sheet: resolve(options.sheet) }),
   };
 }
 
-function atLeast(name: string, text: string, least: number): number {
-  const value = text.trim() === '' ? NaN : Number(text);
-  if (value >= least && value <= 1000) return value;
-  throw new InvalidRequestError(`${name} (=${text}) must be a number from ${least} to 1000.`);
+/** What is given of how to sample, held to what `tessera generate` takes. */
+function samplingOf({ steps, guidance, sampler, shift }: Options): Partial<EvaluationRequest> {
+  const given = sentFields(generateSchema.shape, { steps, guidance, sampler, shift });
+  const asked = parseRequest({ prompt: 'a cat', ...given });
+  return {
+    ...(asked.steps !== undefined && { steps: asked.steps }),
+    ...(asked.guidance !== undefined && { guidance: asked.guidance }),
+    ...(asked.sampler !== undefined && { sampler: asked.sampler }),
+    ...(asked.shift !== undefined && { shift: asked.shift }),
+  };
 }
 
 function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {
