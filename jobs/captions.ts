@@ -1,16 +1,18 @@
 // Captions for those who ask from outside: films that are sent, or videos that were made here, accepted into the queue, kept on a
 // shelf of the server, looked at, removed. A caller names neither paths nor addresses: captioners by name, videos by id.
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { captionOutputs } from './caption-outputs.ts';
 import { type CaptionFormat, captionFormats, type CaptionRequest } from './caption-request.ts';
 import { CaptionShelf, type FilmRecord } from './caption-shelf.ts';
 import { hasCaptioner, modelsThatHear, modelsThatSee } from './captioner-names.ts';
+import { belowFolder } from './index-files.ts';
 import { isEnded, type Job } from './job-record.ts';
 import { prepareCaptions } from './prepare-caption.ts';
 import type { Queue } from './queue.ts';
 import { checkRoom } from './queue-room.ts';
+import type { Settings } from './settings.ts';
 import type { Videos } from './videos.ts';
 
 /** What a caller may ask for: how a film is looked at, not where files go. */
@@ -36,26 +38,33 @@ export interface FilmPage {
   readonly hasMore: boolean;
 }
 
+/** Where the films lie that a server made or was sent. Who is not this machine's user is shown no others. */
+export const shelvesOf = ({ dataFolder }: Settings): readonly string[] =>
+  ['videos', 'captions'].map((name) => join(dataFolder, name));
+
 export class Captions {
   readonly queue: Queue;
   readonly #videos: Videos;
   readonly #shelf: CaptionShelf;
   readonly #maxWaiting: number;
+  readonly #isOfMachine: boolean;
 
-  private constructor(videos: Videos, shelf: CaptionShelf, maxWaiting: number) {
+  private constructor(videos: Videos, shelf: CaptionShelf, maxWaiting: number, isOfMachine: boolean) {
+    this.#isOfMachine = isOfMachine;
     this.queue = videos.queue;
     this.#videos = videos;
     this.#shelf = shelf;
     this.#maxWaiting = maxWaiting;
   }
 
-  /** Opens the shelf in the data folder of the queue's settings. @param maxWaiting more are refused while so many jobs wait */
-  static async open(videos: Videos, maxWaiting: number): Promise<Captions> {
-    return new Captions(
-      videos,
-      await CaptionShelf.open(join(videos.queue.settings.dataFolder, 'captions')),
-      maxWaiting,
-    );
+  /**
+   * Opens the shelf in the data folder of the queue's settings.
+   * @param maxWaiting more are refused while so many jobs wait
+   * @param isOfMachine who asks is this machine's user, who may name its files and sees what was made of them
+   */
+  static async open(videos: Videos, maxWaiting: number, isOfMachine = false): Promise<Captions> {
+    const shelf = await CaptionShelf.open(join(videos.queue.settings.dataFolder, 'captions'));
+    return new Captions(videos, shelf, maxWaiting, isOfMachine);
   }
 
   /** A folder for an upload, to be removed by whoever asked. */
@@ -83,7 +92,7 @@ export class Captions {
     const { settings } = this.queue;
     const path = film.kind === 'video' ? await this.#clipOf(film.id) : film.path;
     const how = { ...wish, captioner: await this.#known(wish), formats: [...captionFormats], overwrite: true };
-    const place = { shelf: this.#shelf.folder, moves: film.kind === 'upload' };
+    const place = { shelf: this.#shelf.folder, moves: film.kind === 'upload', isOfMachine: film.kind === 'file' };
     const { prepared } = await prepareCaptions({ ...how, videos: [path] }, settings, place);
     const one = prepared[0]!;
     const known = await this.get(one.id);
@@ -113,7 +122,7 @@ export class Captions {
   /** A film by its id, or undefined for whatever names none. */
   async get(id: string): Promise<CaptionedFilm | undefined> {
     const record = await this.#shelf.get(id);
-    return record && this.#look(record);
+    return record && this.#isShown(record) ? this.#look(record) : undefined;
   }
 
   /** By time of creation. @param options.video only captions of this video @throws InvalidRequestError for a film `after` that is not there */
@@ -124,7 +133,8 @@ export class Captions {
     readonly video?: string | undefined;
   }): Promise<FilmPage> {
     const { limit, after, order, video } = options;
-    const all = (await this.#shelf.all()).filter((record) => video === undefined || record.video === video);
+    const shown = (await this.#shelf.all()).filter((record) => this.#isShown(record));
+    const all = shown.filter((record) => video === undefined || record.video === video);
     if (order === 'desc') all.reverse();
     const at = after === undefined ? -1 : all.findIndex(({ id }) => id === after);
     if (after !== undefined && at < 0) throw new InvalidRequestError(`after (=${after}) is no film that is there.`);
@@ -165,6 +175,11 @@ export class Captions {
     if (film === undefined || (form !== 'video' && !film.hasCaptions)) return undefined;
     const path = pathOf(film.record, form);
     return (await isFile(path)) ? path : undefined;
+  }
+
+  #isShown({ request }: FilmRecord): boolean {
+    const film = resolve(request.videos[0]!);
+    return this.#isOfMachine || shelvesOf(this.queue.settings).some((shelf) => film.startsWith(belowFolder(resolve(shelf)))); // prettier-ignore
   }
 
   async #clipOf(id: string): Promise<string> {

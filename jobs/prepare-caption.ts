@@ -25,6 +25,8 @@ export interface ShelfPlace {
   readonly shelf: string;
   /** The film is going to be moved there before the job is queued. */
   readonly moves: boolean;
+  /** It is a file of this machine, which is told from the same film that was sent. */
+  readonly isOfMachine: boolean;
 }
 
 export interface PreparedCaptions {
@@ -68,12 +70,13 @@ async function prepareFilm(
   const sha256 = await filmChecksum(video);
   const { videos: _v, overwrite = false, folder: asked, ...looks } = parsed;
   const idIn = (places: unknown): string => `caption-${digest(['caption 1', sha256, looks, places])}`;
-  const folder = place === undefined ? asked && resolve(asked) : join(place.shelf, idIn([]));
+  const onShelf = place?.isOfMachine === true ? [video] : [];
+  const folder = place === undefined ? asked && resolve(asked) : join(place.shelf, idIn(onShelf));
   const home = place?.moves === true ? join(folder!, basename(video)) : video;
   const request = { ...looks, ...(folder !== undefined && { folder }), videos: [home], overwrite };
   const outputs = captionOutputs(home, request);
   const there = await Promise.all(outputs.map(({ path }) => stat(path).then(() => true, () => false))); // prettier-ignore
-  const id = idIn(place === undefined ? outputs : []);
+  const id = idIn(place === undefined ? outputs : onShelf);
   return { id, job: { kind: 'caption', request, sha256 }, film, isFinished: !there.includes(false) };
 }
 

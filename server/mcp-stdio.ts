@@ -47,7 +47,7 @@ export async function serveMcp(options: McpOptions = {}): Promise<RunningMcp> {
     if (workers > 0)
       worker = await Worker.start({ settings, concurrency: workers, ...(onWork && { onEvent: onWork }) });
     const videos = await Videos.open(queue, maxWaiting);
-    const captions = await Captions.open(videos, maxWaiting);
+    const captions = await Captions.open(videos, maxWaiting, true);
     const agent = new Agent({ videos, captions, patienceMs, tellsPaths: true, onTrouble });
     const server = createMcpServer(agent);
     server.onerror = (error) => onTrouble(`mcp: ${error.message}`);

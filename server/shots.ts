@@ -2,7 +2,7 @@
 // server made or was sent, and is told names, not paths.
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import type { Captions } from '../jobs/captions.ts';
+import { type Captions, shelvesOf } from '../jobs/captions.ts';
 import { searchSchema } from '../jobs/index-request.ts';
 import { belowFolder } from '../jobs/index-files.ts';
 import type { Searcher, SearchHit } from '../jobs/search.ts';
@@ -36,16 +36,12 @@ export interface ShotSeeker {
   readonly searcher: () => Promise<Searcher>;
 }
 
-/** Where films of the server lie. */
-const shelves = ({ dataFolder }: Settings): readonly string[] =>
-  ['videos', 'captions'].map((name) => join(dataFolder, name));
-
 /** @throws InvalidRequestError when nothing is indexed, ModelFileError, JobFailedError */
 export async function findShots(
   wish: z.output<typeof searchInput>,
   { settings, tellsPaths, searcher, captions }: ShotSeeker & { readonly captions: Captions },
 ): Promise<{ readonly shots: readonly Shot[]; readonly notices: readonly string[] }> {
-  const { hits, notices } = await (await searcher()).search(wish, tellsPaths ? undefined : shelves(settings));
+  const { hits, notices } = await (await searcher()).search(wish, tellsPaths ? undefined : shelvesOf(settings));
   const shots = hits.map((hit) => shotOf(hit, settings, tellsPaths));
   const names = new Map<string, string>();
   for (const { captions: id, film } of shots) {
@@ -81,7 +77,7 @@ function shotOf(
 /** The path of the picture of a shot. @throws Problem 404 also for shots that the caller may not see */
 export async function findShotPicture(id: string, { settings, tellsPaths, searcher }: ShotSeeker): Promise<string> {
   const shot = await (await searcher()).shot(id);
-  const isShown = shot !== undefined && (tellsPaths || shelves(settings).some((folder) => shot.film.startsWith(belowFolder(folder)))); // prettier-ignore
+  const isShown = shot !== undefined && (tellsPaths || shelvesOf(settings).some((folder) => shot.film.startsWith(belowFolder(folder)))); // prettier-ignore
   const picture = isShown ? await shotPicture(shot, settings) : undefined;
   if (picture === undefined) throw notFound('picture of this shot; search gives those that are there');
   return picture;

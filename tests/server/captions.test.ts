@@ -5,8 +5,11 @@ import { dirname, join, resolve } from 'node:path';
 import * as mediaCaptions from 'media-captions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { captionRecordSchema } from '../../jobs/caption-record.ts';
+import { Captions } from '../../jobs/captions.ts';
+import { Queue } from '../../jobs/queue.ts';
+import { Videos } from '../../jobs/videos.ts';
 import type { CaptionsObject } from '../../server/caption-object.ts';
-import { sharedScratch } from '../jobs/scratch.ts';
+import { settingsIn, sharedScratch } from '../jobs/scratch.ts';
 import { until } from '../jobs/until.ts';
 import { ffmpeg } from '../understanding/clips.ts';
 import { badFields, startServer, type TestServer } from './running.ts';
@@ -102,6 +105,26 @@ describe('captions over HTTP', { timeout: 10 * MINUTES }, () => {
     expect(await get('/v1/captions?video=clip-0123456789abcdef')).toMatchObject({ data: [] });
     await server.openai.videos.delete(id);
     expect((await server.ask(`/v1/captions/${asked.id}`)).status).toBe(404);
+  });
+
+  it('of a film of this machine, which an agent had made, are shown to nobody else, nor is the film', async () => {
+    const queue = await Queue.open(settingsIn(folder));
+    const captions = await Captions.open(await Videos.open(queue, 10), 10, true);
+    const wish = { captioner: 'detector', every: '1s' } as const;
+    const { record } = await captions.create({ kind: 'file', path: join(folder, 'party.mp4') }, wish);
+    for (const path of ['', '/content', '/content?format=video', '/events'])
+      expect((await server.ask(`/v1/captions/${record.id}${path}`)).status).toBe(404);
+    expect((await server.ask(`/v1/captions/${record.id}`, { method: 'DELETE' })).status).toBe(404);
+    expect(await get('/v1/captions')).toMatchObject({ data: [] });
+    // Who sends the same film has captions of what was sent.
+    const sent = (await (await send(formOf(wish))).json()) as CaptionsObject;
+    expect(sent.id).not.toBe(record.id);
+    await completed(sent.id);
+    expect((await server.ask(`/v1/captions/${sent.id}/content?format=video`)).status).toBe(200);
+    await until('they are made', async () => (await captions.get(record.id))!.hasCaptions);
+    expect(await captions.file(record.id, 'video')).toBe(join(folder, 'party.mp4'));
+    for (const id of [record.id, sent.id]) await captions.remove(id);
+    await queue.close();
   });
 
   it('are refused with what to mend', async () => {
