@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import type { GeneratedClip, GenerateResult } from '../jobs/generate.ts';
 import { type GenerateRequest, generateSchema, settledFields } from '../jobs/request.ts';
-import { deviceChoices, deviceSetting, readSettings } from '../jobs/settings.ts';
+import { deviceChoices, deviceSetting, readSettings, type Settings } from '../jobs/settings.ts';
 import { readSidecar, type Sidecar } from '../jobs/sidecar.ts';
 import { bytes, seconds } from './format.ts';
 import { interruptible } from './interrupt.ts';
@@ -51,10 +51,10 @@ async function run(words: readonly string[], options: Readonly<Record<string, un
   const sent = { ...prompt, ...sentFields(generateSchema.shape, { ...options, expand }) };
   // The story parses the request again, so what was sent may be anything here.
   const request = { prompt: '', ...recordedOf(sidecar, sent), ...sent };
-  if (options['plan'] === true) return plan(request, options['json'] === true);
-  const { generate } = await import('../jobs/generate.ts');
   const device = deviceSetting(options['device'] as string | undefined, 'device');
   const settings = { ...readSettings(), ...(device && { device }) };
+  if (options['plan'] === true) return plan(request, settings, options['json'] === true);
+  const { generate } = await import('../jobs/generate.ts');
   const display = progressDisplay();
   try {
     const result = await interruptible((signal) =>
@@ -93,9 +93,9 @@ function expanderOf(sent: unknown): { readonly expand: unknown; readonly isShown
   return { expand: isShown ? name || 'nano' : sent, isShown };
 }
 
-async function plan(request: GenerateRequest, json: boolean): Promise<void> {
+async function plan(request: GenerateRequest, settings: Settings, json: boolean): Promise<void> {
   const { planRender } = await import('../jobs/plan.ts');
-  const made = await planRender(request);
+  const made = await planRender(request, settings);
   console.log(json ? JSON.stringify(made) : describePlan(made));
   if (!made.fits) process.exitCode = 1;
 }

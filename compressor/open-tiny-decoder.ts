@@ -45,7 +45,7 @@ export class TinyDecoder {
         const frame = { ...cut(latents, { frames: [t, t + 1] }), shape: [1, channels, h, w] };
         const feeds = { latents: frame, ...memory };
         const results = await this.#sessions.run(`${h}x${w}`, feeds, {
-          graph: () => this.#graph(h, w),
+          graph: () => tinyDecoderGraph(this.#network, h, w),
           keeps: (name) => name !== 'video',
         });
         this.#drop(memory);
@@ -60,25 +60,25 @@ export class TinyDecoder {
 
   /** Floating point operations of decoding latents [C,T,h,w]. */
   flops([, frames, h, w]: readonly [number, number, number, number]): number {
-    return frames * this.#graph(h, w).flops;
+    return frames * tinyDecoderGraph(this.#network, h, w).flops;
   }
 
   close(): Promise<void> {
     return this.#sessions.close();
   }
 
-  #graph(h: number, w: number): CompiledGraph {
-    const { config, weights } = this.#network;
-    const memory = Object.fromEntries(
-      Object.entries(tinyMemoryShapes(config, h, w)).map(([name, shape]) => [name, input(name, shape)]),
-    );
-    const latents = input('latents', [1, config.latentChannels, h, w]);
-    const decoded = tinyDecode(parameterScope().parameters.at('decoder'), config, latents, memory);
-    const next = Object.entries(decoded.memory).map(([name, node]) => [`next.${name}`, node] as const);
-    return compile({ outputs: { video: asVideo(decoded.frames), ...Object.fromEntries(next) }, weights });
-  }
-
   #drop(memory: Readonly<Record<string, Value>>): void {
     this.#engine.drop(Object.values(memory).filter((value): value is Kept => isKept(value)));
   }
+}
+
+/** Decodes one latent frame of h x w cells, with what the blocks remember. */
+export function tinyDecoderGraph({ config, weights }: TinyDecoderNetwork, h: number, w: number): CompiledGraph {
+  const memory = Object.fromEntries(
+    Object.entries(tinyMemoryShapes(config, h, w)).map(([name, shape]) => [name, input(name, shape)]),
+  );
+  const latents = input('latents', [1, config.latentChannels, h, w]);
+  const decoded = tinyDecode(parameterScope().parameters.at('decoder'), config, latents, memory);
+  const next = Object.entries(decoded.memory).map(([name, node]) => [`next.${name}`, node] as const);
+  return compile({ outputs: { video: asVideo(decoded.frames), ...Object.fromEntries(next) }, weights });
 }

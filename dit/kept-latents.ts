@@ -22,6 +22,10 @@ export function withKept(latents: Float32Array, { values, cells, noise }: KeptLa
   );
 }
 
+/** The step at which a clip is taken up of which `strength` is made anew. */
+export const firstStep = (steps: number, strength: number): number =>
+  steps - Math.max(1, Math.min(steps, Math.floor(steps * strength)));
+
 /**
  * Where a clip that is made into another one starts (Meng et al. 2022, SDEdit): the last `strength` of the steps are taken, from the
  * clip noised to their first level. At 1 nothing of the clip is left, at least one step is taken.
@@ -31,8 +35,7 @@ export function noisedStart(
   noise: Float32Array,
   { scheduler, strength }: { readonly scheduler: Scheduler; readonly strength: number },
 ): Snapshot {
-  const steps = scheduler.timesteps.length;
-  const step = steps - Math.max(1, Math.min(steps, Math.floor(steps * strength)));
+  const step = firstStep(scheduler.timesteps.length, strength);
   const latents = step === 0 ? noise : noised(clip, noise, scheduler.sigmas[step]!);
   return { latents, state: { ...startState, step } };
 }

@@ -85,16 +85,55 @@ export function cachedVelocity(
       if (known !== undefined && maySkip(at, known, options)) {
         return { velocity: foretold(known, at.timestep), memory: { ...known, skipped: known.skipped + 1 } };
       }
-      const isLate = at.step >= Math.ceil(options.guided * at.steps);
-      const { velocity, difference } = await guided(experts[expert]!, at, isLate ? known?.difference : undefined);
+      const given = isLate(at, options) ? known?.difference : undefined;
+      const { velocity, difference } = await guided(experts[expert]!, at, given);
       return { velocity, memory: remember(at, { expert, velocity, difference, known }) };
     },
   };
 }
 
-function maySkip({ step, steps, latents }: CachedStep, known: StepMemory, options: StepCacheOptions): boolean {
+/** A step's transformer and its guidance. */
+export interface PlannedStep {
+  readonly expert: number;
+  readonly scale: number;
+}
+
+/** Passes of the transformer from step `first` on, where all steps are skipped that may be, or none. */
+export function countPasses(
+  path: readonly PlannedStep[],
+  { first, skips }: { readonly first: number; readonly skips: boolean },
+  options: StepCacheOptions = fastPreset,
+): number {
+  let passes = 0;
+  let known = { expert: -1, computed: 0, skipped: 0 };
+  for (const [step, { expert, scale }] of path.entries()) {
+    if (step < first) continue;
+    const at = { step, steps: path.length };
+    if (known.expert !== expert) known = { expert, computed: 0, skipped: 0 };
+    if (skips && known.computed >= 2 && isSkippable(at, known.skipped, options)) {
+      known = { ...known, skipped: known.skipped + 1 };
+      continue;
+    }
+    passes += scale === 1 || (known.computed > 0 && isLate(at, options)) ? 1 : 2;
+    known = { expert, computed: known.computed + 1, skipped: 0 };
+  }
+  return passes;
+}
+
+type StepNumber = Pick<CachedStep, 'step' | 'steps'>;
+
+/** Whether a step is one of those that a small change may spare. */
+function isSkippable({ step, steps }: StepNumber, skipped: number, options: StepCacheOptions): boolean {
   const first = Math.max(options.leastComputed, Math.ceil(options.warmUp * steps));
-  if (step < first || step === steps - 1 || known.skipped >= options.mostSkipped || !known.earlier) return false;
+  return step >= first && step < steps - 1 && skipped < options.mostSkipped;
+}
+
+const isLate = ({ step, steps }: StepNumber, options: StepCacheOptions): boolean =>
+  step >= Math.ceil(options.guided * steps);
+
+function maySkip(at: CachedStep, known: StepMemory, options: StepCacheOptions): boolean {
+  if (!isSkippable(at, known.skipped, options) || !known.earlier) return false;
+  const { latents } = at;
   const change = (known.sensitivity * meanDistance(latents, known.input)) / meanDistance(known.velocity);
   return change < options.tolerance;
 }

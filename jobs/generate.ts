@@ -1,6 +1,5 @@
 // From a sentence to clips: the whole pipeline in one screen. Everything else in jobs/ is a part of this story.
 import { rm } from 'node:fs/promises';
-import { LEAST_FAST_STEPS } from '../dit/step-cache.ts';
 import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
 import { type FfmpegTools, findFfmpeg } from '../io/ffmpeg.ts';
 import { writeSidecar } from '../io/sidecar.ts';
@@ -13,6 +12,7 @@ import type { Model } from './model.ts';
 import { type ClipOutput, type KeepFinished, planOutputs } from './outputs.ts';
 import type { Progress } from './progress.ts';
 import { renderClip } from './render-clip.ts';
+import { renderNotices } from './render-notices.ts';
 import { RenderReport } from './report.ts';
 import { type GenerateRequest, parseRequest, type ParsedRequest } from './request.ts';
 import { type Render, resolveRequest } from './resolve-request.ts';
@@ -21,7 +21,7 @@ import { withShownPrompt } from './shown-prompt.ts';
 import { differencesFrom, type Sidecar, sidecarOf } from './sidecar.ts';
 import { StageClock, type StageTimes } from './stages.ts';
 import { type EngineChoice, Studio } from './studio.ts';
-import { unseenParts, workOf } from './take.ts';
+import { workOf } from './take.ts';
 
 export interface GenerateOptions {
   /** Called at every change: often enough for a progress bar. */
@@ -108,7 +108,7 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Generat
   if (from) report.notices(differencesFrom(from, { model, tools }));
   report.stage('text');
   const prompts = await clock.time('text', () => pipeline.conditions(renders[0]!));
-  report.notices([...prompts.notices, ...unseenNotices(renders[0]!, model), ...fastNotices(renders[0]!)]);
+  report.notices([...prompts.notices, ...renderNotices(renders[0]!, model)]);
   const overwrite = request.overwrite ?? false;
   const make = async (render: Render, output: ClipOutput, number: number): Promise<GeneratedClip> => {
     const { windows, frames } = workOf(render, model);
@@ -126,19 +126,6 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Generat
   const clips: GeneratedClip[] = [];
   for (const [i, output] of outputs.entries()) clips.push(output.finished ?? (await make(renders[i]!, output, i + 1)));
   return result(clips);
-}
-
-function unseenNotices(render: Render, model: Model): readonly string[] {
-  const seconds = render.frames / render.fps;
-  return unseenParts(render, model).map(
-    ({ from, until, prompt }) =>
-      `"${from}-${until}: ${prompt}" is not shown: ${model.name} makes ${seconds.toFixed(1)} s at once, by one part of the prompt. Give parts that time, or fewer frames.`,
-  );
-}
-
-function fastNotices({ fast, steps }: Render): readonly string[] {
-  if (fast !== true || steps >= LEAST_FAST_STEPS) return [];
-  return [`fast skips none of ${steps} steps: fewer than ${LEAST_FAST_STEPS} are all computed. Leave it out.`];
 }
 
 /**

@@ -27,7 +27,7 @@ import { isMixed, promptsOfLikeness, type PromptsOfLikeness } from './like.ts';
 import { decodesInTiles } from './memory.ts';
 import type { Model } from './model.ts';
 import { type Conditions, type OpenVelocity, Transformers } from './open-velocity.ts';
-import { promptOf, type Render } from './resolve-request.ts';
+import { isGuided, promptOf, type Render } from './resolve-request.ts';
 import { partAt, timedPrompts } from './timed-prompts.ts';
 import { visualConditions } from './visual-conditions.ts';
 
@@ -45,8 +45,6 @@ export interface VelocityOptions {
   /** Of the clip, for prompts that change with time. */
   readonly seconds?: number;
 }
-
-const isGuided = ({ guidance, guidanceLow = guidance }: Render): boolean => guidance !== 1 || guidanceLow !== 1;
 
 /** Up to so many pixels in all, a clip is decoded in one piece. */
 const PIXELS_AT_ONCE = 2 ** 21;

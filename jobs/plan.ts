@@ -1,27 +1,35 @@
 // What a render will take, stage by stage, before anything is loaded: bytes of weights that are mapped from files (the system may
 // drop them), bytes of memory that are its own, and time at the speed that this machine shows in a short product.
-import { decode } from '../compressor/autoencoder.ts';
-import { latentShape } from '../compressor/sizes.ts';
-import { clipTextStates } from '../conditioning/clip-text.ts';
-import { umt5States } from '../conditioning/umt5.ts';
-import { velocity } from '../dit/transformer.ts';
 import { input, matmul } from '../graph/build.ts';
 import { compile, type CompiledGraph } from '../graph/compile.ts';
 import { localEngine } from '../graph/engine.ts';
-import { parameterScope } from '../graph/parameters.ts';
+import type { Device } from '../graph/session.ts';
 import { tensor } from '../graph/tensor.ts';
-import { activationBytes, checkMemory, machineMemory } from './memory.ts';
 import { loadRequestedModel } from './adapted-model.ts';
+import { chooseDevice } from './device.ts';
 import { withPinnedVideos } from './given-videos.ts';
+import { activationBytes, checkMemory, machineMemory } from './memory.ts';
 import type { Model } from './model.ts';
+import { renderNotices } from './render-notices.ts';
+import { renderWork, type RenderWork } from './render-work.ts';
 import { type GenerateRequest, parseRequest } from './request.ts';
 import { type Render, resolveRequest } from './resolve-request.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { workOf } from './take.ts';
+import {
+  type ClipSize,
+  decodeGraph,
+  encodeGraph,
+  lookGraph,
+  pictureTokens,
+  stepGraph,
+  TEXT_TOKENS,
+  textGraph,
+} from './stage-graphs.ts';
 
 /** What a stage takes of memory. */
 export interface StageMemory {
-  readonly stage: 'text' | 'steps' | 'decode';
+  /** `look`: the picture tower, `encode`: the autoencoder, where a render is given pictures or videos. */
+  readonly stage: 'text' | 'look' | 'encode' | 'steps' | 'decode';
   /** Weights that stay in their files. */
   readonly mappedBytes: number;
   /** Weights and activations in memory of its own, about. */
@@ -29,8 +37,10 @@ export interface StageMemory {
 }
 
 export interface StagePlan extends StageMemory {
-  /** About; unknown where no product was measured. */
+  /** About, and at most. */
   readonly seconds: number;
+  /** At least, where steps may be skipped. */
+  readonly leastSeconds?: number;
 }
 
 export interface MemoryPlan {
@@ -44,15 +54,18 @@ export interface MemoryPlan {
 export interface RenderPlan extends MemoryPlan {
   readonly render: Render;
   readonly stages: readonly StagePlan[];
-  /** Floating point operations a second of the bare product that times follow from. */
+  /** Where its graphs run. */
+  readonly device: Device;
+  /** Floating point operations a second of the bare product there that times follow from. */
   readonly flopsPerSecond: number;
+  /** What the user should know, as of a render. */
+  readonly notices: readonly string[];
 }
 
 /** Part of a bare product's speed that whole graphs reach. */
 const REACHED = 0.75;
 /** Below so many bytes of mapped weights, the engine packs them anew for speed: a private copy (graph/session.ts). */
 const PREPACKED_BELOW = 256 * 2 ** 20;
-const TEXT_TOKENS = 64;
 
 /** Plans what `generate` would do. Reads headers, not weights. @throws InvalidRequestError, ModelFileError */
 export async function planRender(request: GenerateRequest, settings: Settings = readSettings()): Promise<RenderPlan> {
@@ -60,23 +73,28 @@ export async function planRender(request: GenerateRequest, settings: Settings = 
   const model = await loadRequestedModel(parsed, settings);
   const render = resolveRequest(await withPinnedVideos(parsed, model, settings), model)[0]!;
   checkMemory(model, render); // graphs of what is far too large would take long to build
-  const speed = await measureSpeed(settings.threads);
-  const { windows } = workOf(render, model);
-  const passes = windows * render.steps * (render.guidance === 1 ? 1 : 2);
-  const runs = { text: 2, steps: passes, decode: windows };
-  const stages = stagesOf(model, render).map(({ flops, ...memory }) => ({
+  const { device, notice } = await chooseDevice(settings.device ?? 'cpu', settings.threads);
+  const speed = await measureSpeed(device, settings.threads);
+  const stages = stagesOf(model, render, renderWork(render, model)).map(({ flops, ...memory }) => ({
     ...memory,
-    seconds: (flops * runs[memory.stage]) / (speed * REACHED),
+    seconds: flops.most / (speed * REACHED),
+    ...(flops.least < flops.most && { leastSeconds: flops.least / (speed * REACHED) }),
   }));
-  return { render, ...together(stages), stages, flopsPerSecond: speed };
+  const notices = [
+    ...(model.notices ?? []),
+    ...(notice === undefined ? [] : [notice]),
+    ...renderNotices(render, model),
+  ];
+  return { render, ...together(stages), stages, device, flopsPerSecond: speed, notices };
 }
+
+/** Each graph once, and nothing given. */
+const ONCE: RenderWork = { texts: 1, pictures: 0, encodings: [], passes: { least: 1, most: 1 }, decodings: 1 };
 
 /** What clips of a size take of memory. Reads headers, not weights. */
 export function planMemory(model: Model, size: ClipSize): MemoryPlan {
-  return together(stagesOf(model, size).map(({ flops: _, ...memory }) => memory));
+  return together(stagesOf(model, size, ONCE).map(({ flops: _, ...memory }) => memory));
 }
-
-type ClipSize = Pick<Render, 'width' | 'height' | 'frames'>;
 
 function together(stages: readonly StageMemory[]): MemoryPlan {
   const peakPrivateBytes = Math.max(...stages.map(({ privateBytes }) => privateBytes));
@@ -84,59 +102,65 @@ function together(stages: readonly StageMemory[]): MemoryPlan {
   return { stages, peakPrivateBytes, machineBytes, fits: peakPrivateBytes <= machineBytes };
 }
 
-function stagesOf(model: Model, size: ClipSize): readonly (StageMemory & { readonly flops: number })[] {
-  const active = activationBytes(model, size);
-  const stage = (name: StageMemory['stage'], graph: CompiledGraph, activations: number) => {
-    const { mappedBytes, widenedBytes, quantisedBytes, flops } = graph;
-    const packed = mappedBytes < PREPACKED_BELOW ? mappedBytes : quantisedBytes;
-    return {
-      stage: name,
-      mappedBytes: mappedBytes - quantisedBytes,
-      privateBytes: widenedBytes + packed + activations,
-      flops,
-    };
-  };
+interface Stage extends StageMemory {
+  /** Of all its runs. */
+  readonly flops: RenderWork['passes'];
+}
+
+function stagesOf(model: Model, size: ClipSize, work: RenderWork): readonly Stage[] {
+  const { texts, pictures, encodings, passes, decodings } = work;
+  const active = activationBytes(model, { ...size, encoded: Math.max(0, ...encodings) });
+  const [text, steps, { graph: decoding, runs }] = [textGraph(model), stepGraph(model, size), decodeGraph(model, size)];
   return [
-    stage('text', textGraph(model), TEXT_TOKENS * model.textEncoder.config.hiddenSize * 4 * 32),
-    stage('steps', stepGraph(model, size), active.steps),
-    stage('decode', decodeGraph(model, size), active.decode),
+    stage('text', text, {
+      activations: towerBytes(TEXT_TOKENS, model.textEncoder.config.hiddenSize),
+      flops: text.flops * texts,
+    }),
+    ...(pictures === 0 ? [] : [lookStage(model, pictures)]),
+    ...(encodings.length === 0 ? [] : [encodeStage(model, size, encodings, active.encode)]),
+    stage('steps', steps, {
+      activations: active.steps,
+      flops: { least: steps.flops * passes.least, most: steps.flops * passes.most },
+    }),
+    stage('decode', decoding, { activations: active.decode, flops: decoding.flops * runs * decodings }),
   ];
 }
 
-function textGraph({ textEncoder, textLength }: Model): CompiledGraph {
-  const p = parameterScope().parameters;
-  const ids = input('ids', [1, Math.min(TEXT_TOKENS, textLength)], 'int32');
-  const states =
-    textEncoder.kind === 'clip' ? clipTextStates(p, textEncoder.config, ids) : umt5States(p, textEncoder.config, ids);
-  const { weights, widen } = textEncoder;
-  return compile({ outputs: { states: states.lastHiddenState }, weights, ...(widen && { widen }) });
+interface StageCosts {
+  readonly activations: number;
+  readonly flops: number | RenderWork['passes'];
 }
 
-/** One pass of the transformer; of two experts only the one that runs is open. */
-function stepGraph(model: Model, size: ClipSize): CompiledGraph {
-  const { config, weights, widen } = model.transformer;
-  const [, , ...grid] = latentShape(model.autoencoder.config, size);
-  const node = velocity(parameterScope().parameters, config, {
-    latents: input('latents', [1, config.inChannels, ...grid]),
-    timestep: input('timestep', [1]),
-    text: input('text', [1, model.textLength, config.textDim]),
-    ...(config.imageDim !== null &&
-      config.posEmbedLength === null && { image: input('image', [1, 257, config.imageDim]) }),
-    ...(config.vace && { control: input('control', [1, config.vace.inChannels, ...grid]) }),
-  });
-  return compile({ outputs: { velocity: node }, weights, ...(widen && { widen }) });
+function stage(name: StageMemory['stage'], graph: CompiledGraph, { activations, flops }: StageCosts): Stage {
+  const { mappedBytes, widenedBytes, quantisedBytes } = graph;
+  const packed = mappedBytes < PREPACKED_BELOW ? mappedBytes : quantisedBytes;
+  return {
+    stage: name,
+    mappedBytes: mappedBytes - quantisedBytes,
+    privateBytes: widenedBytes + packed + activations,
+    flops: typeof flops === 'number' ? { least: flops, most: flops } : flops,
+  };
 }
 
-function decodeGraph(model: Model, size: ClipSize): CompiledGraph {
-  const { config, weights } = model.autoencoder;
-  const video = decode(parameterScope().parameters, config, input('z', latentShape(config, size)));
-  return compile({ outputs: { video }, weights });
+function lookStage(model: Model, pictures: number): Stage {
+  const graph = lookGraph(model, pictures);
+  const activations = towerBytes(pictures * pictureTokens(model), model.imageEncoder!.config.hiddenSize);
+  return stage('look', graph, { activations, flops: graph.flops });
 }
+
+function encodeStage(model: Model, size: ClipSize, encodings: readonly number[], activations: number): Stage {
+  const graphs = new Map([...new Set(encodings)].map((frames) => [frames, encodeGraph(model, size, frames)]));
+  const flops = encodings.reduce((sum, frames) => sum + graphs.get(frames)!.flops, 0);
+  return stage('encode', graphs.get(Math.max(...encodings))!, { activations, flops });
+}
+
+/** Of a tower's tokens. */
+const towerBytes = (tokens: number, width: number): number => tokens * width * 4 * 32;
 
 /** Operations a second of a product as they occur in a transformer, the best of a few. */
-async function measureSpeed(threads: number | undefined): Promise<number> {
+async function measureSpeed(device: Device, threads: number | undefined): Promise<number> {
   const [rows, columns] = [512, 1024];
-  const engine = localEngine(threads === undefined ? {} : { threads });
+  const engine = localEngine({ device, ...(threads !== undefined && { threads }) });
   try {
     const product = matmul(input('a', [rows, columns]), input('b', [columns, columns]));
     const graph = compile({ outputs: { product }, weights: () => undefined });

@@ -149,6 +149,9 @@ export function schedulerOf(render: Render, model: Model): SchedulerConfig {
 /** What the model is told that a clip shows. */
 export const promptOf = ({ prompt, expanded }: Pick<Render, 'prompt' | 'expanded'>): string => expanded ?? prompt;
 
+/** Whether any of its passes is without the prompt. */
+export const isGuided = ({ guidance, guidanceLow = guidance }: Render): boolean => guidance !== 1 || guidanceLow !== 1;
+
 /** How a render's steps are spaced. */
 export const spacingOf = ({ steps, sigmas }: Render): Spacing => (sigmas === undefined ? { steps } : { sigmas });
 
