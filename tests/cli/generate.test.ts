@@ -24,6 +24,16 @@ const listed = async (): Promise<string[]> =>
   (await readdir(folder)).filter((name) => !['models', 'cache'].includes(name)).sort();
 
 describe('tessera generate', { timeout: 180_000 }, () => {
+  it('plans for the device that it is given, and writes nothing', async () => {
+    const before = await listed();
+    const request = ['generate', 'a cat', '--model', 'tiny', '--plan'];
+    const { code, stdout } = await tessera(folder, [...request, '--steps', '4', '--fast', '--device', 'cuda']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/of a bare product on cuda|cuda does not work here \(.+\), so this runs on the CPU/);
+    expect(stdout).toContain('fast skips none of 4 steps');
+    expect(await listed()).toEqual(before);
+  });
+
   it('prints all that --json promises and nothing else on standard output', async () => {
     const { code, stdout, stderr } = await tessera(folder, [
       'generate',
