@@ -7,7 +7,6 @@ import { flatLayout, initialState, views } from '../graph/adamw.ts';
 import type { AdamState } from '../graph/adamw.ts';
 import { add, div, input, mul, reshape, sum } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
-import type { Node } from '../graph/node.ts';
 import { type ParameterScope, parameterScope, type ParameterSpec } from '../graph/parameters.ts';
 import { openRuntimeSession } from '../graph/session.ts';
 import type { RuntimeSession } from '../graph/session.ts';

@@ -1,5 +1,5 @@
 // The ways to direct a clip, on real renders by nano, with the scores of `tessera eval --direct`: what is given stays, what is
-// asked for is there. Two clips each and one long one, so bounds are what such clips have always reached, not the scores in the docs.
+// asked for is there. Few clips each, so bounds are what such clips have always reached, not the scores in the docs.
 import { afterAll, describe, expect, it } from 'vitest';
 import { generate } from '../../jobs/generate.ts';
 import { Studio } from '../../jobs/studio.ts';
@@ -22,9 +22,10 @@ async function measure(name: DirectionName, clips = 2): Promise<Record<string, n
 
 describe('nano, directed by', { timeout: 240_000 }, () => {
   it.each(['a first picture', 'a last picture'] as const)('%s, keeps it', async (name) => {
-    const scores = await measure(name);
+    const scores = await measure(name, 10);
     expect(scores['given frames, dB']).toBeGreaterThan(scores["the autoencoder's own, dB"]! - 4);
-    expect(scores).toMatchObject({ noun: 100, place: 100 });
+    expect(scores['noun']).toBeGreaterThanOrEqual(90);
+    expect(scores['place']).toBe(100);
   });
 
   it('a picture to be like, shows its thing in its place, as far as the prompt says no other', async () => {
