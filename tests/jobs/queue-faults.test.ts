@@ -1,4 +1,4 @@
-// What happens to a job when processes end under it: workers that are stopped or killed, and the host of the embedded store.
+// What happens to a job when processes end under it, or hang: workers that are stopped or killed, and the host of the embedded store.
 // Real processes and real signals, on each store. The bytes must be those of a render that nothing disturbed.
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -123,6 +123,21 @@ describe.each(storeKinds)('a job in %s', { timeout: 15 * MINUTES }, (kind) => {
     expect(await queue.need(job.id)).toMatchObject({ state: 'waiting', attempts: { made: 0 } });
     expect((await worker('--once').ended).code).toBe(0);
     expect((await queue.logs(job.id)).join('\n')).toMatch(/Going on after step \d+ of 1000/);
+    await expectUndisturbed(job);
+  });
+
+  it('that is retried before its worker has let go of it is done all the same', async () => {
+    const job = await submit();
+    const working = worker('--drain', '--json');
+    const engine = await holdInTheMiddle(job, working); // its step does not end
+    await queue.cancel(job.id);
+    await sleep(2000); // the worker has seen it
+    expect(await queue.retry(job.id)).toMatchObject({ state: 'running' });
+    engine.release();
+    const { code, stdout } = await working.ended;
+    expect(code).toBe(0);
+    const lines = stdout.trim().split('\n').map((line) => JSON.parse(line) as { kind: string }); // prettier-ignore
+    expect(lines.map((line) => line.kind)).toEqual(['began', 'returned', 'began', 'done', 'ended']);
     await expectUndisturbed(job);
   });
 

@@ -2,7 +2,6 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { localEngine } from '../../graph/engine.ts';
@@ -15,7 +14,7 @@ import type { GenerateRequest } from '../../jobs/request.ts';
 import type { Settings } from '../../jobs/settings.ts';
 import { checksum } from '../../jobs/sidecar.ts';
 import { Worker, type WorkerEvent } from '../../jobs/worker.ts';
-import { enginesOf, hold } from './processes.ts';
+import { enginesOf } from './processes.ts';
 import { settingsIn, sharedScratch } from './scratch.ts';
 import { startStore, storeKinds, type TestStore } from './stores.ts';
 import { writeTinyModel } from './tiny-model.ts';
@@ -235,26 +234,6 @@ describe.each(storeKinds)('the queue in %s', { timeout: 15 * MINUTES }, (kind) =
     expect(await queue.retry(waiting.job.id)).toMatchObject({ state: 'waiting' });
     expect(kinds(await work())).toEqual(['began', 'done']);
     await expect(queue.cancel(waiting.job.id)).rejects.toThrow('is done; there is nothing to cancel');
-  });
-
-  it('keeps a retry that comes before the worker has let go of what was cancelled', async () => {
-    const asked = request({ steps: LONG, frames: 33 });
-    const { job } = await queue.submit(asked);
-    const working = work();
-    const engineNow = await until('an engine samples', async () => {
-      const now = await queue.need(job.id);
-      return now.progress?.stage === 'steps' && enginesOf(process.pid)[0];
-    });
-    const held = hold(engineNow); // its step does not end
-    try {
-      await queue.cancel(job.id);
-      await sleep(2000); // the worker has seen it
-      expect(await queue.retry(job.id)).toMatchObject({ state: 'running' });
-    } finally {
-      held.release();
-    }
-    expect(kinds(await working)).toEqual(['began', 'returned', 'began', 'done']);
-    expect(await checksum(asked.output!)).toBe(await undisturbed(asked, settings));
   });
 
   it('gives its job back when it is stopped, and another goes on from there', async () => {
