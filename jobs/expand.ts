@@ -140,16 +140,19 @@ const placeIn = (text: string): string | undefined => readFacts(text).facts.find
 
 /** @throws JobFailedError when it takes too long, and the signal's reason */
 async function inTime<T>(work: (signal: AbortSignal) => Promise<T>, outer?: AbortSignal): Promise<T> {
-  const limit = AbortSignal.timeout(EXPAND_MS);
-  const signal = outer === undefined ? limit : AbortSignal.any([outer, limit]);
+  const limit = new AbortController(); // AbortSignal.timeout can be collected before its time where only AbortSignal.any knows it
+  const timer = setTimeout(() => limit.abort(), EXPAND_MS);
+  const signal = outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]);
   const late = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
   try {
     return await Promise.race([work(signal), late]);
   } catch (cause) {
-    if (!limit.aborted) throw cause;
+    if (!limit.signal.aborted) throw cause;
     throw new JobFailedError(`its expander took more than ${EXPAND_MS / 1000} seconds`, { code: 'EXPANDER_TIMEOUT', cause }); // prettier-ignore
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -130,14 +130,15 @@ export class Agent {
       throw unavailable(`Too many wait already. ${first.record.id} is queued: ask for its status without waitSeconds.`);
     }
     this.#waiting++;
-    const over = AbortSignal.any([signal, this.#closing.signal, AbortSignal.timeout(seconds * 1000)]);
+    const over = AbortSignal.any([signal, this.#closing.signal]); // a timeout among them could be collected before its time
+    const end = performance.now() + seconds * 1000;
     let [one, told] = [first, -1];
     try {
-      while (!hasEnded(one) && !over.aborted) {
+      for (let left = seconds * 1000; !hasEnded(one) && !over.aborted && left > 0; left = end - performance.now()) {
         const progress = one.job?.state === 'running' ? percentOf(one.job.progress) : 0;
         if (progress > told) onProgress(progress, stageOf(one));
         told = Math.max(told, progress);
-        await sleep(LOOK_MS, undefined, { signal: over }).catch(() => undefined);
+        await sleep(Math.min(LOOK_MS, left), undefined, { signal: over }).catch(() => undefined);
         const now = await this.soon(look());
         if (now === undefined) throw new Problem(404, 'It was removed meanwhile.', { code: 'not_found' });
         one = now;
