@@ -113,7 +113,7 @@ export function captionerTask(
       if (stage === 'words') return { bucket: stage, samples: batch, feeds };
       const pixels = pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, config.vision.imageSize)));
       if (stage === 'whole') {
-        const facts = saidFeeds(scenes, (fact, row) => fact !== 'place' && scenes[row]!.actors.length > 1);
+        const facts = saidFeeds(scenes, (fact, row) => fact === 'motion' && scenes[row]!.actors.length > 1);
         return { bucket: stage, samples: batch, feeds: { ...feeds, pixels, ...facts } };
       }
       eye ??= openEye();

@@ -15,19 +15,27 @@ const names = Object.keys(facts) as Fact[];
 /** Name prefix of the heads' parameters, which no model has. */
 export const SAID = 'said';
 
-/** One-hot labels `said.<fact>` [B,classes] of scenes; a fact that cannot be told from a row's input is a row of zeros. */
+/**
+ * Labels `said.<fact>` [B,classes] of scenes: one-hot, but that two actors share the row of nouns, as either may be said first; a fact
+ * that cannot be told from a row's input is a row of zeros.
+ */
 export function saidFeeds(
   scenes: readonly Scene[],
   isHidden: (fact: Fact, row: number) => boolean,
 ): Record<string, Tensor> {
-  const valueOf = ({ place, actors: [first] }: Scene) => ({ motion: first!.motion, noun: first!.noun, place });
+  const valuesOf = ({ place, actors }: Scene): Record<Fact, readonly string[]> => ({
+    motion: [actors[0]!.motion],
+    noun: actors.map(({ noun }) => noun),
+    place: [place],
+  });
   return Object.fromEntries(
     names.map((fact) => {
       const classes: readonly string[] = facts[fact];
       const labels = new Float32Array(scenes.length * classes.length);
       scenes.forEach((scene, row) => {
         if (isHidden(fact, row)) return;
-        labels[row * classes.length + classes.indexOf(valueOf(scene)[fact])] = 1;
+        const values = valuesOf(scene)[fact];
+        for (const value of values) labels[row * classes.length + classes.indexOf(value)] = 1 / values.length;
       });
       return [`${SAID}.${fact}`, tensor(labels, [scenes.length, classes.length])];
     }),
