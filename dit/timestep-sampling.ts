@@ -21,13 +21,20 @@ export function drawSigmas(random: Random, distribution: SigmaDistribution, coun
   return Float32Array.from({ length: count }, () => drawSigma(random, distribution));
 }
 
-/**
- * Levels per token frame [B*frames] from levels per sample [B]: 0 in the first `clean[b]` frames of sample b, which are given
- * (1 for a sample that starts from a picture, 0 for text to video).
- */
-export function sigmasOfFrames(sigmas: Float32Array, clean: readonly number[], frames: number): Float32Array {
+/** How many latent frames are given at a clip's beginning and end: 1 and 0 for one that starts from a picture, none for text to video. */
+export interface GivenEnds {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Whether a latent frame is among them. */
+export const isGiven = ({ first, last }: GivenEnds, frame: number, frames: number): boolean =>
+  frame < first || frame >= frames - last;
+
+/** Levels per token frame [B*frames] from levels per sample [B]: 0 in frames that are given. */
+export function sigmasOfFrames(sigmas: Float32Array, given: readonly GivenEnds[], frames: number): Float32Array {
   return Float32Array.from({ length: sigmas.length * frames }, (_, i) => {
     const sample = Math.floor(i / frames);
-    return i % frames < clean[sample]! ? 0 : sigmas[sample]!;
+    return isGiven(given[sample]!, i % frames, frames) ? 0 : sigmas[sample]!;
   });
 }

@@ -6,8 +6,8 @@ import { LAYOUT_CHANNELS, layoutChannels, withEmptyLayout } from '../dit/layout-
 import { fillNormal } from '../dit/noise.ts';
 import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { createRandom } from '../dit/random.ts';
-import { drawSigmas, sigmasOfFrames } from '../dit/timestep-sampling.ts';
-import type { SigmaDistribution } from '../dit/timestep-sampling.ts';
+import { drawSigmas, isGiven, sigmasOfFrames } from '../dit/timestep-sampling.ts';
+import type { GivenEnds, SigmaDistribution } from '../dit/timestep-sampling.ts';
 import type { AutoencoderConfig } from '../compressor/config.ts';
 import { latentShape } from '../compressor/sizes.ts';
 import { flatLayout } from '../graph/adamw.ts';
@@ -39,6 +39,8 @@ export interface TransformerBucket extends ClipSize {
   readonly sizeRange?: WorldOptions['sizeRange'];
   /** Actors follow paths, whatever the caption calls it, and the layout is given. */
   readonly paths?: boolean;
+  /** Always given, of scenes that are under way or yet to begin: what goes on from a video, leads up to one or joins two. */
+  readonly given?: GivenEnds;
   /** In place of the recipe's: large clips take long to encode, and small ones have shown the same by then. */
   readonly scenes?: number;
 }
@@ -46,9 +48,20 @@ export interface TransformerBucket extends ClipSize {
 /** Motions that say where an actor goes and not how it is posed: a path takes their place. */
 export const TRAVELS: WorldOptions['motions'] = ['still', 'left', 'right', 'rise', 'fall', 'circle', 'zigzag'];
 
+/** Where in their motions scenes start whose frames are given: those that go on are under way, those that are led up to begin late. */
+const startsOf = ({ first }: GivenEnds): readonly [number, number] => (first > 0 ? [0.4, 1.2] : [-0.9, -0.5]);
+
 /** The world as a bucket shows it. */
-export function worldOf({ world }: TransformerRecipe, { sizeRange, paths = false }: TransformerBucket): WorldOptions {
-  return { ...world, ...(sizeRange && { sizeRange }), ...(paths && { paths: 1, motions: TRAVELS }) };
+export function worldOf(
+  { world }: TransformerRecipe,
+  { sizeRange, given, paths = false }: TransformerBucket,
+): WorldOptions {
+  return {
+    ...world,
+    ...(sizeRange && { sizeRange }),
+    ...(given && { starts: startsOf(given) }),
+    ...(paths && { paths: 1, motions: TRAVELS }),
+  };
 }
 
 export interface TransformerRecipe {
@@ -132,19 +145,26 @@ function layoutWeights({ config, layoutWeight }: TransformerRecipe, zDim: number
 const modelShape = (config: TransformerConfig, autoencoder: AutoencoderConfig, bucket: TransformerBucket): number[] =>
   latentShape(autoencoder, bucket, bucket.batch).with(1, config.outChannels);
 
-/** Latents of scenes as the transformer makes them, [outChannels,T,H,W] each; a clip whose first frame is given has no layout there. */
+const nothingGiven: GivenEnds = { first: 0, last: 0 };
+const aPicture: GivenEnds = { first: 1, last: 0 };
+
+/** Latents of scenes as the transformer makes them, [outChannels,T,H,W] each; frames that are given have no layout. */
 export async function modelLatents(
   scenes: readonly Scene[],
   { config, autoencoder, latents }: TransformerSources & { readonly config: TransformerConfig },
-  { bucket, given = [] }: { readonly bucket: TransformerBucket; readonly given?: readonly number[] },
+  { bucket, given = [] }: { readonly bucket: TransformerBucket; readonly given?: readonly GivenEnds[] },
 ): Promise<readonly Float32Array[]> {
   const plain = await latents(scenes, bucket);
   if (layoutChannels(config, autoencoder.zDim) === 0) return plain;
   return plain.map((values, i) => {
     const layout = layoutOf(scenes[i]!, bucket, autoencoder);
     const plane = layout.length / LAYOUT_CHANNELS;
-    const area = plane / latentShape(autoencoder, bucket)[2]!;
-    if (given[i] === 1) for (let c = 0; c < LAYOUT_CHANNELS; c++) layout.fill(0, c * plane, c * plane + area);
+    const frames = latentShape(autoencoder, bucket)[2]!;
+    const area = plane / frames;
+    const own = given[i] ?? nothingGiven;
+    layout.forEach((_, at) => {
+      if (isGiven(own, Math.floor((at % plane) / area), frames)) layout[at] = 0;
+    });
     const joined = withEmptyLayout(values, values.length + layout.length);
     joined.set(layout, values.length);
     return joined;
@@ -204,7 +224,7 @@ export function transformerTask(
       const draws = createRandom(step, index);
       const sigmas = drawSigmas(draws, recipe.sigma, bucket.batch);
       const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
-      const given = scenes.map(() => (random.chance(recipe.firstFrameGiven) ? 1 : 0));
+      const given = scenes.map(() => bucket.given ?? (random.chance(recipe.firstFrameGiven) ? aPicture : nothingGiven));
       const clips = stacked(
         await modelLatents(scenes, { ...sources, config: recipe.config }, { bucket, given }),
         shape,

@@ -80,9 +80,25 @@ describe('flowMatchingLoss', () => {
     expect(result.perSample[1]! / power[1]!).toBeCloseTo(1 / 0.9 ** 2, 3);
   });
 
+  it('has levels of 0 where frames are given, at either end', () => {
+    const given = [{ first: 2, last: 0 }, { first: 0, last: 1 }, { first: 0, last: 0 }]; // prettier-ignore
+    const levels = sigmasOfFrames(Float32Array.of(0.25, 0.5, 0.75), given, 3);
+    expect([...levels]).toEqual([0, 0, 0.25, 0.5, 0.5, 0, 0.75, 0.75, 0.75]);
+  });
+
   it('leaves out frames that are given clean, and weighs cells', async () => {
     const { scope, perSample } = lossGraph([2, 3]);
-    const sigma = tensor(sigmasOfFrames(Float32Array.of(0.3, 0.9), [1, 0], 3), [2, 3]);
+    const sigma = tensor(
+      sigmasOfFrames(
+        Float32Array.of(0.3, 0.9),
+        [
+          { first: 1, last: 0 },
+          { first: 0, last: 0 },
+        ],
+        3,
+      ),
+      [2, 3],
+    );
     const weights = tensor(
       Float32Array.from({ length: 96 }, (_, i) => (i % 16 === 5 ? 7 : 0)),
       [2, 1, 3, 4, 4],
@@ -105,7 +121,14 @@ describe('flowMatchingLoss', () => {
   });
 
   it('noises per token as per frame', async () => {
-    const frames = sigmasOfFrames(Float32Array.of(0.3, 0.9), [1, 0], 3);
+    const frames = sigmasOfFrames(
+      Float32Array.of(0.3, 0.9),
+      [
+        { first: 1, last: 0 },
+        { first: 0, last: 0 },
+      ],
+      3,
+    );
     const tokens = Float32Array.from({ length: 24 }, (_, i) => frames[Math.floor(i / 4)]!);
     const byFrame = lossGraph([2, 3]);
     const byToken = lossGraph([2, 12]);

@@ -171,6 +171,7 @@ describe('the training tasks', () => {
       buckets: [
         { frames: 1, width: 32, height: 32, batch: 4, share: 1 },
         { frames: 5, width: 48, height: 32, batch: 2, share: 1 },
+        { frames: 5, width: 48, height: 32, batch: 2, share: 0.5, given: { first: 1, last: 0 } },
       ],
       sigma: { kind: 'logit-normal', mean: 0, std: 1, shift: 1 },
       actorWeight: 3,

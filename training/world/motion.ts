@@ -85,6 +85,17 @@ function circle(input: MotionInput, t: number): Gesture {
   return { ...REST, travelX: input.amplitude * Math.cos(around), travelY: input.amplitude * Math.sin(around) };
 }
 
+/** Motions that begin again and again; the others stay where they have led, and wait where they begin. */
+const RECURRENT: readonly Motion[] = ['still', 'bounce', 'spin', 'circle', 'sway', 'jump'];
+
+/** The clip time in [0, 1] that a motion shows at any time, before and after its clip: sways come and go one and a half times in a clip. */
+export function clipTimeOf(motion: Motion, t: number): number {
+  if (t >= 0 && t <= 1) return t;
+  if (!RECURRENT.includes(motion)) return t < 0 ? 0 : 1;
+  const period = motion === 'sway' ? 2 / 3 : 1;
+  return t - period * Math.floor(t / period);
+}
+
 /** The gesture of a motion at clip time t in [0, 1]. */
 export function gestureAt(input: MotionInput, t: number): Gesture {
   switch (input.motion) {

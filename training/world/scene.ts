@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly weather: number;
   /** Probability that a lone actor follows a path of its own, upright, whatever its motion is called; 0 if left out. */
   readonly paths?: number;
+  /** Where in their motions scenes start, in clip lengths: from and to; 0 if left out. */
+  readonly starts?: readonly [number, number];
   readonly holdOut: Split;
 }
 
@@ -91,6 +93,8 @@ export interface Scene {
   /** How the first actor stands to the second. */
   readonly relation: Relation | 'none';
   readonly actors: readonly Actor[];
+  /** Clip time of the motions at the first frame, which are under way or yet to begin; 0 if left out. */
+  readonly start?: number;
 }
 
 const CALM: readonly Motion[] = ['still', 'spin', 'grow', 'shrink', 'sway'];
@@ -190,7 +194,8 @@ export function sampleScene(seed: number, options: WorldOptions): Scene {
     return { noun: role.noun, style, motion: role.motion, ...placement, phase, direction, mirrored };
   });
   const { place, colour, relation } = cast;
-  const scene: Scene = { seed, place, colour, camera, weather: wet ? weather : 'none', relation, actors };
+  const start = options.starts && { start: randomOf(seed, 8).range(...options.starts) };
+  const scene: Scene = { seed, place, colour, camera, weather: wet ? weather : 'none', relation, actors, ...start };
   return options.paths !== undefined && randomOf(seed, 6).chance(options.paths) ? onPath(scene) : scene;
 }
 

@@ -1,7 +1,7 @@
 // Ground truth of a scene over time: where the camera looks and where each actor's box is in each frame.
 // The renderer draws from the same functions, so the boxes are what is seen. Knows nothing of pixels' colours.
 import { alongPath } from '../../dit/box-layout.ts';
-import { gestureAt } from './motion.ts';
+import { clipTimeOf, gestureAt } from './motion.ts';
 import { PAN, ZOOM } from './placement.ts';
 import type { Actor, Scene } from './scene.ts';
 import { nounOf } from './vocabulary.ts';
@@ -72,7 +72,8 @@ export function actorBoxAt(scene: Scene, actor: Actor, t: number, size: { width:
   const { width, height } = size;
   const noun = nounOf(actor.noun);
   const { path } = actor;
-  const gesture = gestureAt({ ...actor, mode: noun.mode, ...(path && { motion: 'still' }) }, t);
+  const motion = path ? 'still' : actor.motion;
+  const gesture = gestureAt({ ...actor, mode: noun.mode, motion }, clipTimeOf(motion, (scene.start ?? 0) + t));
   const rest = path ? alongPath(path, t) : actor;
   const view = viewAt(scene, t);
   const short = Math.min(width, height);

@@ -13,6 +13,23 @@ const heldOutOf = (seed: number, holdOut: 'train' | 'heldout' | 'all'): boolean[
   return scene.actors.map((actor) => isHeldOut(actor.noun, scene.place, actor.motion));
 };
 
+describe.each(MOTIONS)('%s, seen from a later moment', (motion) => {
+  const scene = sampleScene(5, { ...fullWorld, twoActors: 0, cameraMoves: 0, motions: [motion] });
+  const boxes = (start: number) => sceneTrack({ ...scene, start }, 17, 128, 128)[0]!;
+  const close = (box: object): object => Object.fromEntries(Object.entries(box).map(([name, value]) => [name, expect.closeTo(value as number, 5) as number])); // prettier-ignore
+
+  it('goes on from where it was, without a jump', () => {
+    const [clip, later] = [boxes(0), boxes(0.75)];
+    for (let f = 0; f < 4; f++) expect(later[f]).toEqual(close(clip[f + 12]!));
+    const steps = [...clip, ...later.slice(5)].map(({ x, y }, f, all) => f === 0 ? 0 : Math.hypot(x - all[f - 1]!.x, y - all[f - 1]!.y)); // prettier-ignore
+    expect(Math.max(...steps.slice(17))).toBeLessThanOrEqual(Math.max(...steps.slice(0, 17)) * 1.2 + 0.01);
+  });
+
+  it('is in the frame long before and after', () => {
+    for (const start of [-2, 3]) for (const { x, y } of boxes(start)) expect(Math.max(Math.abs(x - 0.5), Math.abs(y - 0.5))).toBeLessThan(0.5); // prettier-ignore
+  });
+});
+
 describe('sampleScene', () => {
   it('gives the same scene for the same seed and others for other seeds', () => {
     expect(sampleScene(42, fullWorld)).toEqual(sampleScene(42, fullWorld));
