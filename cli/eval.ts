@@ -119,8 +119,16 @@ async function scoreCaptioner(model: string, count: string, json = false): Promi
   const { evaluateCaptioner } = await import('../training/evaluate-captioner.ts');
   const scores = await interruptible((signal) => evaluateCaptioner(model, { clips, signal, onProgress: tell }));
   if (json) return console.log(JSON.stringify({ model, ...scores }));
-  const { noun, motion, place, noSecond, answers, byKind } = scores;
-  const rows = { noun, motion, place, 'no second actor': noSecond, answers, ...prefixed('  ', byKind) };
+  const { noun, motion, place, noSecond, both, answers, byKind } = scores;
+  const rows = {
+    noun,
+    motion,
+    place,
+    'no second actor': noSecond,
+    'both of two': both,
+    answers,
+    ...prefixed('  ', byKind),
+  };
   console.log(table([['score', 'value', ''], ...Object.entries(rows).map(([name, one]) => shareRow(name, one))]));
 }
 

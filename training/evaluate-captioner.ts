@@ -21,11 +21,12 @@ const others: readonly QuestionKind[] = ['presence', 'sky', 'weather', 'camera',
 
 export interface CaptionerEvaluation {
   readonly clips: number;
-  /** Of captions: the first actor is named, its motion, the place, and no second actor is said where there is one. */
+  /** Of captions: see `judge`. */
   readonly noun: Share;
   readonly motion: Share;
   readonly place: Share;
   readonly noSecond: Share;
+  readonly both: Share;
   /** Answers to questions about noun, count, place, motion and relation. */
   readonly answers: Share;
   readonly byKind: Readonly<Record<string, Share>>;
@@ -70,7 +71,7 @@ export async function evaluateReader(
   atlas: Atlas,
   { clips, signal, onProgress }: CaptionerEvaluationOptions,
 ): Promise<CaptionerEvaluation> {
-  const verdicts: { noun: boolean; motion: boolean; place: boolean; noSecond: boolean | undefined }[] = [];
+  const verdicts: ReturnType<typeof judge>[] = [];
   const answered = new Map<string, boolean[]>();
   const each: { caption: string; scene: Scene }[] = [];
   for (let i = 0; i < clips; i++) {
@@ -94,20 +95,26 @@ export async function evaluateReader(
     motion: share(verdicts.map(({ motion }) => motion)),
     place: share(verdicts.map(({ place }) => place)),
     noSecond: share(verdicts.flatMap(({ noSecond }) => noSecond ?? [])),
+    both: share(verdicts.flatMap(({ both }) => both ?? [])),
     answers: share(held.flatMap((kind) => answered.get(kind) ?? [])),
     byKind,
     each,
   };
 }
 
-function judge(scene: Scene, caption: string) {
+/**
+ * Whether a caption names an actor first, and its motion; the place; no second actor where there is one, and both where there are two.
+ * Of two it may begin with either, as nothing in a clip tells which of them the scene has first.
+ */
+export function judge({ actors, place }: Scene, caption: string) {
   const nouns = nounsIn(caption);
-  const [actor] = scene.actors;
+  const named = actors.find(({ noun }) => noun === nouns[0]);
   return {
-    noun: nouns[0] === actor!.noun,
-    motion: motionIn(caption) === actor!.motion,
-    place: placeIn(caption) === scene.place,
-    noSecond: scene.actors.length === 1 ? nouns.length <= 1 : undefined,
+    noun: named !== undefined,
+    motion: motionIn(caption) === (named ?? actors[0]!).motion,
+    place: placeIn(caption) === place,
+    noSecond: actors.length === 1 ? nouns.length <= 1 : undefined,
+    both: actors.length === 2 ? actors.every(({ noun }) => nouns.includes(noun)) : undefined,
   };
 }
 

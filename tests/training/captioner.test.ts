@@ -11,7 +11,7 @@ import type { CaptionerRecipe } from '../../training/captioner-recipe.ts';
 import { exportCaptioner } from '../../training/captioner-files.ts';
 import { captionerLoss, captionerTask, freshCaptioner, learned } from '../../training/captioner.ts';
 import { conversationFeeds, drawConversation, promptIds } from '../../training/captioner-words.ts';
-import { sceneSamples } from '../../training/evaluate-captioner.ts';
+import { judge, sceneSamples } from '../../training/evaluate-captioner.ts';
 import { loopDefaults, train, type TrainingTask } from '../../training/loop.ts';
 import { openRunFolder } from '../../training/run-folder.ts';
 import { saidFeeds } from '../../training/said.ts';
@@ -60,6 +60,20 @@ test('reads out of captions what they say', () => {
     const read = { noun: hypernym ? actor!.noun : nounsIn(text)[0], motion: motionIn(text), place: placeIn(text) };
     expect([text, read]).toEqual([text, facts]);
   }
+});
+
+test('of two actors either may be said first, with its own motion', () => {
+  const [first, second] = [1, 2].map((seed) => sampleScene(seed, { ...fullWorld, twoActors: 0 }).actors[0]!);
+  const actors = [{ ...first!, noun: 'cat', motion: 'jump' }, { ...second!, noun: 'dog', motion: 'spin' }] as const; // prettier-ignore
+  const scene = { ...sampleScene(1, fullWorld), actors, place: 'meadow' } as const;
+  const right = { noun: true, motion: true, place: true, noSecond: undefined, both: true };
+  expect(judge(scene, 'A cat jumps once to the left of a dog in a meadow.')).toEqual(right);
+  expect(judge(scene, 'A dog spins around to the right of a cat in a meadow.')).toEqual(right);
+  expect(judge(scene, 'A dog jumps once to the right of a cat in a meadow.')).toEqual({ ...right, motion: false });
+  expect(judge(scene, 'A cat jumps once above a cat in a meadow.')).toEqual({ ...right, both: false });
+  expect(judge(scene, 'A fox jumps once above a cat in a meadow.')).toMatchObject({ noun: false, both: false });
+  const alone = { ...scene, actors: [actors[0]] };
+  expect(judge(alone, 'A cat jumps next to a dog on a beach.')).toEqual({ ...right, place: false, noSecond: false, both: undefined }); // prettier-ignore
 });
 
 test('learns all answers of a conversation, and of each just the answer', () => {
