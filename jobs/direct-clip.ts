@@ -45,7 +45,7 @@ async function* plain(run: TakeRun, take: Take, head: Frames | undefined): Async
 /** Begins where its first frames end, which come at its end, where it has led to them. */
 async function* looped(run: TakeRun, take: Take, head: Frames | undefined): AsyncGenerator<Frames> {
   const first: Frames[] = [];
-  const sources = { head, tail: () => joinFrames(first), fadesOut: true, firstWindow: 0 };
+  const sources = { head, tail: () => joinFrames(first), firstWindow: 0 };
   for await (const frame of renderTake(run, take, sources)) {
     if (first.length < take.tail) first.push(frame);
     else yield frame;
@@ -59,7 +59,7 @@ async function* extended(run: TakeRun, takes: readonly Take[], path: string): As
     const after = takes.find(({ head }) => head > 0);
     if (before !== undefined) {
       const first = await source.take(before.tail);
-      yield* renderTake(run, before, { tail: () => first, fadesOut: true, firstWindow: 0 });
+      yield* renderTake(run, before, { tail: () => first, firstWindow: 0 });
     }
     const head = yield* source.allBut(after?.head ?? 0);
     if (after !== undefined) yield* renderTake(run, after, { head, firstWindow: before?.starts.length ?? 0 });
@@ -73,7 +73,7 @@ async function* joined(run: TakeRun, take: Take, [a, b]: readonly string[]): Asy
   try {
     const head = yield* from.allBut(take.head);
     const first = await to.take(take.tail);
-    yield* renderTake(run, take, { head, tail: () => first, fadesOut: true, firstWindow: 0 });
+    yield* renderTake(run, take, { head, tail: () => first, firstWindow: 0 });
     yield* to.allBut(0);
   } finally {
     await from.close();
@@ -87,7 +87,7 @@ async function* closed(run: TakeRun, take: Take, path: string): AsyncGenerator<F
   try {
     const first = await source.take(take.tail);
     const head = yield* source.allBut(take.head);
-    yield* renderTake(run, take, { head, tail: () => first, fadesOut: true, firstWindow: 0 });
+    yield* renderTake(run, take, { head, tail: () => first, firstWindow: 0 });
   } finally {
     await source.close();
   }

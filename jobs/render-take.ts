@@ -16,8 +16,6 @@ export interface TakeSources {
   readonly head?: Frames | undefined;
   /** Its last frames, as many as the take's tail; asked for when the last window comes. */
   readonly tail?: (() => Frames) | undefined;
-  /** Whether the last frames go on behind the take, which fades into them. */
-  readonly fadesOut?: boolean;
   /** The video that is made anew. */
   readonly repaint?: Repaint | undefined;
   /** Number of the take's first window in the render. */
@@ -47,11 +45,7 @@ export async function* renderTake(run: TakeRun, take: Take, sources: TakeSources
     let at = 0;
     for await (const decoded of eachFrame(run.clock.timeEach('decode', run.pipeline.frames(run.render, latents)))) {
       const made = (await sources.repaint?.composite(decoded, start + at)) ?? decoded;
-      const frame = fadedOut(
-        fadedIn(made, at, head),
-        at - run.render.frames,
-        sources.fadesOut === true ? tail : undefined,
-      );
+      const frame = fadedOut(fadedIn(made, at, head), at - run.render.frames, tail);
       if (next !== undefined && start + at >= next) held.push(frame);
       else yield frame;
       at++;
