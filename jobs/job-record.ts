@@ -43,6 +43,8 @@ export interface FollowJob {
 /** What was noted on a job after it was accepted, for whoever works at it. */
 export interface Marks {
   readonly cancelledAt?: number;
+  /** It was cancelled, and its files are not wanted either. */
+  readonly discardedAt?: number;
   /** Since it was taken up again: where it goes back to after a cancellation, which puts it first. */
   readonly priority?: number;
 }

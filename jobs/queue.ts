@@ -8,7 +8,7 @@ import type { FailedVideo } from './caption.ts';
 import type { CaptionRequest } from './caption-request.ts';
 import { checkPlaces, type PreparedCaption, prepareCaptions } from './prepare-caption.ts';
 import { jobPreparer, type PreparedJob, type ReadyJob } from './prepare-job.ts';
-import { takeUpAgain } from './queue-again.ts';
+import { callOff, takeUpAgain } from './queue-again.ts';
 import { addBatch, batchCounts, placeOfBatch } from './queue-batch.ts';
 import { checkPriority, optionsOf, type SubmitOptions } from './queue-options.ts';
 import { QueueStore, type Row, type Rows } from './queue-store.ts';
@@ -185,15 +185,24 @@ export class Queue {
     const job = await this.#view(row);
     if (job.state === 'cancelled') return job;
     if (isEnded(job)) throw new InvalidRequestError(`The job ${id} is ${job.state}; there is nothing to cancel.`);
-    await row.updateData({ ...row.data, cancelledAt: Date.now() });
-    // It comes first, so that the next worker that is free ends it.
-    await row.changePriority({ priority: 0 }).catch(() => undefined);
-    await row.promote().catch(() => undefined);
+    await callOff(row, { cancelledAt: Date.now() });
     for (const child of job.batch?.jobs ?? []) {
       const one = await this.get(child);
       if (one !== undefined && !isEnded(one)) await this.cancel(child);
     }
     return this.need(id);
+  }
+
+  /**
+   * Cancels a job for whoever is about to remove its files: those that a worker still writes, it removes itself. One that is
+   * done or failed is left as it is; its files are all there.
+   */
+  async discard(id: string): Promise<void> {
+    const row = await this.#rows.getJob(id);
+    const { state } = (row && (await this.#view(row))) ?? {};
+    if (row === undefined || state === 'done' || state === 'failed') return;
+    const now = Date.now();
+    await callOff(row, { cancelledAt: row.data.cancelledAt ?? now, discardedAt: now });
   }
 
   /** Takes a failed or cancelled job up again, with all its attempts. @throws InvalidRequestError when it is neither */

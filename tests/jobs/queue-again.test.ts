@@ -1,7 +1,7 @@
 // What is asked for again, on each of the three stores: what failed, what was cancelled, what was discarded.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { RenderResult } from '../../jobs/job-record.ts';
 import { Queue } from '../../jobs/queue.ts';
 import type { GenerateRequest } from '../../jobs/request.ts';
@@ -11,6 +11,7 @@ import { Worker, type WorkerSummary } from '../../jobs/worker.ts';
 import { settingsIn, sharedScratch } from './scratch.ts';
 import { startStore, storeKinds, type TestStore } from './stores.ts';
 import { writeTinyModel } from './tiny-model.ts';
+import { until } from './until.ts';
 
 const shared = await sharedScratch();
 const MINUTES = 60_000;
@@ -41,7 +42,8 @@ describe.each(storeKinds)('a job that is asked for again, in %s', { timeout: 15 
     const seed = number++;
     return { prompt: 'a cat', model: 'tiny', seed, output: join(folder, `clip-${seed}.mp4`) };
   };
-  const work = async (): Promise<WorkerSummary> => (await Worker.start({ settings, until: 'drained' })).ended;
+  const work = async (): Promise<WorkerSummary> =>
+    (await Worker.start({ settings, until: 'drained', lockMs: 300_000 })).ended;
 
   it('is done as it was asked for last', async () => {
     const asked = request();
@@ -63,5 +65,24 @@ describe.each(storeKinds)('a job that is asked for again, in %s', { timeout: 15 
     const { state, result } = await queue.need(job.id);
     expect(state).toBe('done');
     expect(await checksum(asked.output)).toBe((result as RenderResult).clips[0]!.sha256);
+  });
+
+  it('leaves nothing behind when it is discarded, though its worker is done before it looks', async () => {
+    const asked = { ...request(), steps: 1000, frames: 33 };
+    const { job } = await queue.submit(asked);
+    vi.useFakeTimers({ toFake: ['setInterval'] }); // the worker does not look for cancellations
+    onTestFinished(() => void vi.useRealTimers());
+    const working = work();
+    await until('it samples', async () => (await queue.need(job.id)).progress?.stage === 'steps');
+    await queue.discard(job.id);
+    expect(await working).toMatchObject({ done: 0, cancelled: 1 });
+    expect(await queue.need(job.id)).toMatchObject({ state: 'cancelled', error: { code: 'CANCELLED' } });
+    expect((await readdir(folder)).filter((name) => name.includes(basename(asked.output, '.mp4')))).toEqual([]);
+    // Asked for again, it is wanted again.
+    expect((await queue.submit({ ...asked, steps: 1000 })).job).toMatchObject({ id: job.id, state: 'waiting' });
+    expect(await work()).toMatchObject({ done: 1 });
+    await queue.discard(job.id);
+    expect((await queue.need(job.id)).state).toBe('done');
+    expect(await checksum(asked.output)).toBeDefined();
   });
 });
