@@ -85,4 +85,17 @@ describe.each(storeKinds)('a job that is asked for again, in %s', { timeout: 15 
     expect((await queue.need(job.id)).state).toBe('done');
     expect(await checksum(asked.output)).toBeDefined();
   });
+
+  it('is rendered in a batch that was cancelled just before', async () => {
+    const both = [request(), request()];
+    const batch = await queue.submitBatch(both, 'two clips');
+    expect(await queue.cancel(batch.id)).toMatchObject({ state: 'cancelled' });
+    const again = await queue.submitBatch(both, 'two clips');
+    expect(again).toMatchObject({ id: `${batch.id}-2`, state: 'waiting', batch: batch.batch });
+    expect((await queue.submitBatch(both, 'two clips')).id).toBe(again.id);
+    await work();
+    expect(await queue.need(again.id)).toMatchObject({ state: 'done', result: { jobs: 2, succeeded: 2, failed: 0 } });
+    expect(await queue.need(batch.id)).toMatchObject({ state: 'cancelled' });
+    for (const { output } of both) expect(await checksum(output)).toBeDefined();
+  });
 });
