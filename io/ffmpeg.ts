@@ -10,6 +10,7 @@ import { resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import ffmpeg from 'fluent-ffmpeg';
 import { InvalidRequestError, JobFailedError } from '../graph/errors.ts';
+import { guardProcess } from './ffmpeg-guard.ts';
 
 /** A program that was found and ran. */
 export interface Program {
@@ -106,18 +107,21 @@ export function startFfmpeg(tools: FfmpegTools, job: FfmpegJob): RunningFfmpeg {
   const command = commandOf(tools, job);
   let child: ChildProcess | undefined;
   let killed = false;
+  let release = (): void => undefined;
   const finished = new Promise<FfmpegResult>((settle) => {
     const end = (ok: boolean, stderr: string, inputError?: Error): void => {
       for (const { source } of job.inputs) if (typeof source !== 'string') source.destroy();
       // fluent-ffmpeg may report before the process is gone; files are safe to touch only after.
       const gone = child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
-      void (gone ? once(child!, 'exit') : Promise.resolve()).then(() =>
-        settle({ ok: ok && !killed, died: !killed && (child?.signalCode ?? null) !== null, stderr, inputError }),
-      );
+      void (gone ? once(child!, 'exit') : Promise.resolve()).then(() => {
+        release();
+        settle({ ok: ok && !killed, died: !killed && (child?.signalCode ?? null) !== null, stderr, inputError });
+      });
     };
     command.on('start', () => {
       child = (command as unknown as { ffmpegProc?: ChildProcess }).ffmpegProc;
       if (killed) child?.kill('SIGKILL');
+      else if (child?.pid !== undefined && isFromFileToFile(job)) release = guardProcess(child.pid);
     });
     command.on('end', (_stdout: string | null, stderr: string | null) => end(true, stderr ?? ''));
     command.on('error', (error: Error & { inputStreamError?: Error }, _stdout, stderr) => {
@@ -131,6 +135,11 @@ export function startFfmpeg(tools: FfmpegTools, job: FfmpegJob): RunningFfmpeg {
     child?.kill('SIGKILL');
   };
   return { finished, kill };
+}
+
+/** Such a run does not notice when this process is gone. */
+function isFromFileToFile({ inputs, outputs }: FfmpegJob): boolean {
+  return [...inputs.map(({ source }) => source), ...outputs.map(({ target }) => target)].every((end) => typeof end === 'string'); // prettier-ignore
 }
 
 function commandOf(tools: FfmpegTools, job: FfmpegJob): ffmpeg.FfmpegCommand {

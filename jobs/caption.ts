@@ -149,7 +149,10 @@ async function captionOne(run: Run, paths: readonly string[], number: number): P
   const outputs = captionOutputs(path, request);
   const overwrite = request.overwrite ?? false;
   const saved = await SavedCaptions.open(settings.cacheFolder, await captionKey(path, choicesOf(run)));
-  if (!saved.isComplete) await checkCaptionOutputs(outputs, overwrite);
+  // What stands there may be its own once it was begun: of a film that is only heard, that shows when it is heard again.
+  const mayBeThere = film.kind === 'sound' ? saved.wasBegun : saved.isComplete;
+  if (!mayBeThere) await checkCaptionOutputs(outputs, overwrite);
+  if (film.kind === 'sound') await saved.begin();
   const tell = (stage: CaptionProgress['stage']) => (seconds: number) =>
     onProgress?.(at(stage, number, paths, { seconds, durationSeconds: film.durationSeconds }));
   if (!saved.isComplete) tell('look')(0);

@@ -145,13 +145,8 @@ export class Captions {
 
   /** Removes captions, with their film if it was sent; what has not ended is cancelled. @returns whether they were there */
   async remove(id: string): Promise<boolean> {
-    const film = await this.get(id);
-    if (film === undefined) return false;
-    if (film.job !== undefined && !isEnded(film.job)) {
-      await this.queue.cancel(id).catch((error: unknown) => {
-        if (!(error instanceof InvalidRequestError)) throw error; // it ended meanwhile
-      });
-    }
+    if ((await this.get(id)) === undefined) return false;
+    await this.queue.discard(id);
     await this.#shelf.remove(id);
     return true;
   }

@@ -40,12 +40,16 @@ export interface FollowJob {
   readonly of: string;
 }
 
-/** When it was cancelled, for whoever works at it. */
-export interface Cancellable {
+/** What was noted on a job after it was accepted, for whoever works at it. */
+export interface Marks {
   readonly cancelledAt?: number;
+  /** It was cancelled, and its files are not wanted either. */
+  readonly discardedAt?: number;
+  /** Since it was taken up again: where it goes back to after a cancellation, which puts it first. */
+  readonly priority?: number;
 }
 
-export type StoredJob = (RenderJob | CaptionJob | BatchJob | FollowJob) & Cancellable;
+export type StoredJob = (RenderJob | CaptionJob | BatchJob | FollowJob) & Marks;
 
 /** What a render left behind. */
 export interface RenderResult {

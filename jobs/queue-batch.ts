@@ -21,16 +21,18 @@ export interface NewBatch {
 }
 
 /**
- * The id of a batch of these jobs. One that has not ended is the batch that is asked for; else it is a further one, under a
- * name of its own, as a job that begins again still reports to the batch that it was first in.
+ * The id of a batch of these jobs. One that has not ended and is not cancelled is the batch that is asked for; else it is a further
+ * one, under a name of its own, as a job that begins again still reports to the batch that it was first in.
  */
 export async function placeOfBatch(rows: Rows, jobs: readonly string[]): Promise<{ id: string; isThere: boolean }> {
   const first = batchId(jobs);
   for (let round = 1; ; round++) {
     const id = round === 1 ? first : `${first}-${round}`;
-    const state = await (await rows.getJob(id))?.getState();
-    if (state === undefined) return { id, isThere: false };
-    if (state !== 'completed' && state !== 'failed') return { id, isThere: true };
+    const row = await rows.getJob(id);
+    if (row === undefined) return { id, isThere: false };
+    const state = await row.getState();
+    const isEnded = state === 'completed' || state === 'failed' || row.data.cancelledAt !== undefined;
+    if (!isEnded) return { id, isThere: true };
   }
 }
 

@@ -28,7 +28,7 @@ export function viewOf(row: Row, rowState: RowState | 'unknown'): Job {
     ...(data.kind === 'caption' && { caption: data.request }),
     ...(data.kind === 'batch' && { batch: { name: data.name, jobs: data.jobs } }),
     ...(parent?.id !== undefined && { parent: parent.id }),
-    priority: row.priority || opts.priority || 0,
+    priority: row.priority || data.priority || opts.priority || 0,
     attempts: { made: attemptsMade, most: opts.attempts ?? 1 },
     submittedAt: timestamp,
     ...(processedOn && { startedAt: processedOn }),

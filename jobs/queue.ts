@@ -8,9 +8,10 @@ import type { FailedVideo } from './caption.ts';
 import type { CaptionRequest } from './caption-request.ts';
 import { checkPlaces, type PreparedCaption, prepareCaptions } from './prepare-caption.ts';
 import { jobPreparer, type PreparedJob, type ReadyJob } from './prepare-job.ts';
+import { callOff, takeUpAgain } from './queue-again.ts';
 import { addBatch, batchCounts, placeOfBatch } from './queue-batch.ts';
-import { checkPriority, optionsOf, PRIORITY, type SubmitOptions } from './queue-options.ts';
-import { QueueStore, retryRow, type Row, type Rows } from './queue-store.ts';
+import { checkPriority, optionsOf, type SubmitOptions } from './queue-options.ts';
+import { QueueStore, type Row, type Rows } from './queue-store.ts';
 import { rowStates, viewOf } from './queue-view.ts';
 import type { GenerateRequest } from './request.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -100,7 +101,7 @@ export class Queue {
       const row = await this.#rows.getJob(one.id);
       if (row === undefined) continue;
       there.add(one.id);
-      await this.#renew(row, one);
+      await this.#renew(row, one, options);
     }
     const flows = this.#store.flows();
     try {
@@ -184,15 +185,24 @@ export class Queue {
     const job = await this.#view(row);
     if (job.state === 'cancelled') return job;
     if (isEnded(job)) throw new InvalidRequestError(`The job ${id} is ${job.state}; there is nothing to cancel.`);
-    await row.updateData({ ...row.data, cancelledAt: Date.now() });
-    // It comes first, so that the next worker that is free ends it.
-    await row.changePriority({ priority: 0 }).catch(() => undefined);
-    await row.promote().catch(() => undefined);
+    await callOff(row, { cancelledAt: Date.now() });
     for (const child of job.batch?.jobs ?? []) {
       const one = await this.get(child);
       if (one !== undefined && !isEnded(one)) await this.cancel(child);
     }
     return this.need(id);
+  }
+
+  /**
+   * Cancels a job for whoever is about to remove its files: those that a worker still writes, it removes itself. One that is
+   * done or failed is left as it is; its files are all there.
+   */
+  async discard(id: string): Promise<void> {
+    const row = await this.#rows.getJob(id);
+    const { state } = (row && (await this.#view(row))) ?? {};
+    if (row === undefined || state === 'done' || state === 'failed') return;
+    const now = Date.now();
+    await callOff(row, { cancelledAt: row.data.cancelledAt ?? now, discardedAt: now });
   }
 
   /** Takes a failed or cancelled job up again, with all its attempts. @throws InvalidRequestError when it is neither */
@@ -203,7 +213,7 @@ export class Queue {
     if (state !== 'failed' && state !== 'cancelled') {
       throw new InvalidRequestError(`The job ${id} is ${state}; only failed and cancelled jobs can be retried.`);
     }
-    await this.#again(row);
+    await takeUpAgain(row);
     return this.need(id);
   }
 
@@ -250,23 +260,17 @@ export class Queue {
   async #accept(prepared: ReadyJob, options: SubmitOptions): Promise<Submitted> {
     const { id, job } = prepared;
     const row = await this.#rows.getJob(id);
-    if (row !== undefined) await this.#renew(row, prepared);
+    if (row !== undefined) await this.#renew(row, prepared, options);
     else await this.#rows.add(job.kind, job, optionsOf(id, options));
     return { job: await this.need(id), isNew: row === undefined };
   }
 
-  /** A job that is asked for once more begins again if it did not succeed, or if its clips are gone. */
-  async #renew(row: Row, { isFinished }: Pick<ReadyJob, 'isFinished'>): Promise<void> {
+  /** A job that is asked for once more begins again, as it is asked for now, if it did not succeed, or if its clips are gone. */
+  async #renew(row: Row, { job, isFinished }: ReadyJob, options: SubmitOptions): Promise<void> {
+    checkPriority(options);
     const { state } = await this.#view(row);
-    if (state === 'failed' || state === 'cancelled' || (state === 'done' && !isFinished)) await this.#again(row);
-  }
-
-  /** A worker that is still stopping looks for the cancellation again before it ends the job, and gives it back instead. */
-  async #again(row: Row): Promise<void> {
-    const { cancelledAt: _, ...data } = row.data;
-    await row.updateData(data);
-    await retryRow(row);
-    await row.changePriority({ priority: row.opts.priority ?? PRIORITY.usual }).catch(() => undefined);
+    const isWanted = state === 'failed' || state === 'cancelled' || (state === 'done' && !isFinished);
+    if (isWanted) await takeUpAgain(row, { job, priority: options.priority });
   }
 
   async #row(id: string): Promise<Row> {

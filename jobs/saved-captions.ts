@@ -23,11 +23,14 @@ const KEEP_MS = 30 * 24 * 3600 * 1000;
 
 export class SavedCaptions {
   readonly moments: SavedMoment[];
+  /** Somebody was here before, and found the places of its files free. */
+  readonly wasBegun: boolean;
   readonly #path: string;
 
-  private constructor(path: string, moments: SavedMoment[]) {
+  private constructor(path: string, moments: SavedMoment[], wasBegun: boolean) {
     this.#path = path;
     this.moments = moments;
+    this.wasBegun = wasBegun;
   }
 
   /** What an earlier process left. Saving never fails a film: what cannot be written would be looked at again. */
@@ -36,12 +39,13 @@ export class SavedCaptions {
     const path = join(folder, `${key}.jsonl`);
     await mkdir(folder, { recursive: true }).catch(() => undefined);
     await forgetOld(folder);
-    const text = await readFile(path, 'utf8').catch(() => '');
+    const there = await readFile(path, 'utf8').catch(() => undefined);
+    const text = there ?? '';
     const moments = readLines(text);
     // A process may have been killed within a line.
     const sound = moments.map(lineOf).join('');
     if (sound !== text) await writeFile(path, sound).catch(() => undefined);
-    return new SavedCaptions(path, moments);
+    return new SavedCaptions(path, moments, there !== undefined);
   }
 
   get isComplete(): boolean {
@@ -51,6 +55,11 @@ export class SavedCaptions {
   /** What was found out about the film. */
   get notices(): readonly string[] {
     return this.moments.flatMap(({ notices = [] }) => notices);
+  }
+
+  /** Where no moment may follow, as a film that is only heard has none. */
+  async begin(): Promise<void> {
+    await appendFile(this.#path, '').catch(() => undefined);
   }
 
   async add(moment: SavedMoment): Promise<void> {

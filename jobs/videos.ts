@@ -134,13 +134,8 @@ export class Videos {
 
   /** Removes a video with its files; one that has not ended is cancelled. @returns whether it was there */
   async remove(id: string): Promise<boolean> {
-    const video = await this.get(id);
-    if (video === undefined) return false;
-    if (video.job !== undefined && !isEnded(video.job)) {
-      await this.queue.cancel(id).catch((error: unknown) => {
-        if (!(error instanceof InvalidRequestError)) throw error; // it ended meanwhile
-      });
-    }
+    if ((await this.get(id)) === undefined) return false;
+    await this.queue.discard(id);
     await this.#shelf.remove(id);
     return true;
   }

@@ -15,6 +15,7 @@ import {
   type JobResult,
   type RenderJob,
 } from './job-record.ts';
+import { removeDiscarded } from './discarded.ts';
 import { batchCounts } from './queue-batch.ts';
 import { FARTHEST_MS } from './queue-clock.ts';
 import { workerName } from './queue-killed.ts';
@@ -133,7 +134,10 @@ export class Worker {
   }
 
   async #process(row: Row, token: string): Promise<JobResult | undefined> {
-    if (row.data.cancelledAt !== undefined && (await this.#isCancelled(row))) throw this.#failed(row, stops.cancelled);
+    if (row.data.cancelledAt !== undefined && (await this.#isCancelled(row))) {
+      await removeDiscarded(row, this.#rows); // what a worker wrote that was killed
+      throw this.#failed(row, stops.cancelled);
+    }
     const { data } = row;
     if (data.kind === 'batch') return batchCounts(row);
     if (data.kind === 'follow') return this.#follow(row, data, token);
@@ -157,12 +161,14 @@ export class Worker {
       const result = await (job.kind === 'caption'
         ? captionJob(row, job, run)
         : renderJob(row, job, { ...run, studio }));
+      if (await removeDiscarded(row, this.#rows)) throw stops.cancelled; // it was too late to stop it
       const files = 'files' in result ? result.files : result.clips.map(({ path }) => path);
       this.#note('done', row, `Done: ${files.join(', ')}`);
       return result;
     } catch (error) {
       const reason: unknown = stopper.signal.aborted ? stopper.signal.reason : error;
       const wasRetried = reason === stops.cancelled && !(await this.#isCancelled(row));
+      if (!wasRetried) await removeDiscarded(row, this.#rows);
       if (reason !== stops.ending && !wasRetried) throw this.#failed(row, reason);
       this.#note('returned', row, `Given back. ${error instanceof Error ? error.message : ''}`);
       await row.moveToWait(token);

@@ -116,6 +116,28 @@ describe('what is said', () => {
     const { captions } = only(await run({ videos: [sound], speech: 'hf:listener' }));
     expect(captions.map(({ source }) => source)).toEqual(['heard']);
   });
+
+  test("of a film with sound alone is kept when it is asked for again, and somebody else's file is", async () => {
+    const { folder, run } = await setUp();
+    const sound = join(folder, 'talk.mp4');
+    await ffmpeg('-f', 'lavfi', '-i', 'sine=f=300:d=3', '-vn', sound);
+    const heard = { videos: [sound], speech: 'hf:listener' };
+    const words = join(folder, 'talk.vtt');
+    await writeFile(words, 'mine');
+    await expect(run(heard)).rejects.toThrow(/exists already/);
+    await expect(run(heard)).rejects.toThrow(/exists already/);
+    await rm(words);
+    expect(only(await run(heard))).toMatchObject({ wasThere: false });
+    const first = await readFile(words, 'utf8');
+    expect(only(await run(heard))).toMatchObject({ wasThere: true });
+    // What a run that was stopped had not written is written.
+    await rm(words);
+    expect(only(await run(heard))).toMatchObject({ wasThere: false });
+    expect(await readFile(words, 'utf8')).toBe(first);
+    await writeFile(words, 'mine');
+    await expect(run(heard)).rejects.toThrow(/exists already/);
+    expect(await readFile(words, 'utf8')).toBe('mine');
+  });
 });
 
 describe('files of all kinds', () => {

@@ -34,11 +34,19 @@ export function hostsOf(dataFolder: string): readonly number[] {
 
 /** Processes that a process has started to run graphs in, the latest first: earlier ones may still be ending. */
 export function enginesOf(parent: number): readonly number[] {
+  return childrenOf(parent, 'child-main');
+}
+
+/** Processes that a process has started with this word in their commands, the latest first. */
+export function childrenOf(parent: number, word: string): readonly number[] {
   return processes()
-    .filter((one) => one.parent === parent && one.command.includes('child-main'))
+    .filter((one) => one.parent === parent && one.command.includes(word))
     .map(({ pid }) => pid)
     .sort((a, b) => b - a);
 }
+
+/** One that has ended and is not yet waited for has no command any more. */
+export const isRunning = (pid: number): boolean => read(`/proc/${pid}/cmdline`) !== '';
 
 /** Stops a process without its knowing, until it is released. */
 export function hold(pid: number): { release(): void } {

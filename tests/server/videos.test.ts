@@ -126,6 +126,18 @@ describe('a server of videos', { timeout: 10 * MINUTES }, () => {
     await server.render({ prompt: 'the next one' }); // the only worker is free again
   });
 
+  it('leaves nothing of what is deleted while it runs, however soon it would be done', async () => {
+    const ids: string[] = [];
+    for (let seed = 20; seed < 26; seed++) {
+      const { id } = (await (await server.post({ prompt: 'a short one', seed })).json()) as VideoObject;
+      ids.push(id);
+      await until('it runs', async () => (await server.openai.videos.retrieve(id)).status !== 'queued', 2);
+      await server.openai.videos.delete(id);
+    }
+    await server.render({ prompt: 'the one after' }); // the only worker has let go of them
+    expect((await readdir(shelf)).filter((name) => ids.some((id) => name.includes(id)))).toEqual([]);
+  });
+
   it('sends parts of a clip, and nothing to those who have it', async () => {
     const { id } = await server.render({ prompt: 'a cat', seed: 2 });
     const get = (headers: Record<string, string>, method = 'GET'): Promise<Response> =>
