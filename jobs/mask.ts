@@ -18,7 +18,10 @@ export async function* maskFrames(
 ): AsyncGenerator<Frames> {
   const size = { width, height, ...(fit && { fit }) };
   const bytes = await readPinned('mask', mask!, maskSha256);
-  if (await isPictureFile(mask!)) return yield levelled(await loadPicture(bytes, size));
+  if (await isPictureFile(mask!)) {
+    yield levelled(await loadPicture(bytes, size));
+    return;
+  }
   for await (const frame of readVideo(tools, mask!, { ...size, fps, ...(signal && { signal }) })) yield levelled(frame);
 }
 
