@@ -22,7 +22,7 @@ export async function* directedFrames(run: TakeRun): AsyncGenerator<Frames> {
   } else if (render.extend !== undefined) {
     yield* render.loop === true ? closed(run, take!, render.extend) : extended(run, takes, render.extend);
   } else if (render.restyle !== undefined) {
-    const repaint = await Repaint.of(run.tools, render, run.signal);
+    const repaint = Repaint.of(run.tools, render, run.signal);
     try {
       yield* renderTake(run, take!, { repaint, firstWindow: 0 });
     } finally {

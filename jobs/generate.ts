@@ -7,6 +7,7 @@ import { removeLeftovers } from '../io/temporary.ts';
 import type { WrittenVideo } from '../io/write-video.ts';
 import { loadRequestedModel } from './adapted-model.ts';
 import { withPinnedVideos } from './given-videos.ts';
+import { maskNotices } from './mask.ts';
 import { checkMemory } from './memory.ts';
 import type { Model } from './model.ts';
 import { type ClipOutput, type KeepFinished, planOutputs } from './outputs.ts';
@@ -108,7 +109,8 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Generat
   if (from) report.notices(differencesFrom(from, { model, tools }));
   report.stage('text');
   const prompts = await clock.time('text', () => pipeline.conditions(renders[0]!));
-  report.notices([...prompts.notices, ...renderNotices(renders[0]!, model)]);
+  const ofMask = await maskNotices(tools, renders[0]!, workOf(renders[0]!, model).frames);
+  report.notices([...prompts.notices, ...renderNotices(renders[0]!, model), ...ofMask]);
   const overwrite = request.overwrite ?? false;
   const make = async (render: Render, output: ClipOutput, number: number): Promise<GeneratedClip> => {
     const { windows, frames } = workOf(render, model);

@@ -2,6 +2,7 @@
 import { spatialFactor, temporalFactor } from '../compressor/config.ts';
 import { latentShape } from '../compressor/sizes.ts';
 import { layoutOfBoxes } from '../dit/box-layout.ts';
+import { InvalidRequestError } from '../graph/errors.ts';
 import { boxesOnPath, parsePath } from './actor-path.ts';
 import type { Model } from './model.ts';
 import type { Render } from './resolve-request.ts';
@@ -29,4 +30,14 @@ export function pathLayout(
     aspect: width / height,
   });
   return layoutOfBoxes(boxes, { grid, space: spatialFactor(config), time: temporalFactor(config), width, height });
+}
+
+/** @throws InvalidRequestError when a path goes on behind the clip, as far as lengths are not rounded */
+export function checkPathTimes({ path, fps }: Render, { frames }: Take, { autoencoder }: Model): void {
+  const end = path === undefined ? undefined : parsePath(path).points.at(-1)!.seconds;
+  if (end === undefined || end * fps <= frames + temporalFactor(autoencoder.config) / 2) return;
+  const length = Number((frames / fps).toFixed(2));
+  throw new InvalidRequestError(
+    `path (=${path}) goes on until ${end} s, and the clip has ${length} s. Use earlier times, or ask for more seconds.`,
+  );
 }

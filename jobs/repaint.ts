@@ -2,11 +2,9 @@
 // frames put together of old and new. Reads forwards; holds the frames of a window.
 import type { FfmpegTools } from '../io/ffmpeg.ts';
 import { type Frames, framesOf, joinFrames } from '../io/frames.ts';
-import { isPictureFile } from '../io/picture-kind.ts';
-import { loadPicture } from '../io/pictures.ts';
 import { readVideo } from '../io/read-video.ts';
 import { boxOf } from './direction.ts';
-import { readPinned } from './prompt-files.ts';
+import { maskFrames } from './mask.ts';
 import type { Render } from './resolve-request.ts';
 
 /** The picture at a frame of the clip; indices may fall back by a window, no further. */
@@ -29,15 +27,12 @@ export class Repaint {
   }
 
   /** Of a render with `restyle`; opens its files when frames are asked for. */
-  static async of(tools: FfmpegTools, render: Render, signal?: AbortSignal): Promise<Repaint> {
-    const { restyle, mask, maskSha256, box, width, height, fps, frames, fit } = render;
+  static of(tools: FfmpegTools, render: Render, signal?: AbortSignal): Repaint {
+    const { restyle, mask, box, width, height, fps, frames, fit } = render;
     const options = { width, height, fps, ...(fit && { fit }), ...(signal && { signal }) };
-    const footage = (path: string): Footage => film(readVideo(tools, path, options), frames);
-    if (box !== undefined) return new Repaint(footage(restyle!), still(drawBox(box, render)));
-    if (mask === undefined) return new Repaint(footage(restyle!), undefined);
-    const bytes = await readPinned('mask', mask, maskSha256);
-    const stencil = (await isPictureFile(mask)) ? still(await loadPicture(bytes, options)) : footage(mask);
-    return new Repaint(footage(restyle!), stencil);
+    const source = film(readVideo(tools, restyle!, options), frames);
+    if (box !== undefined) return new Repaint(source, still(drawBox(box, render)));
+    return new Repaint(source, mask === undefined ? undefined : film(maskFrames(tools, render, signal), frames));
   }
 
   /** Latents of `count` frames from `start` on, by an encoder of frames. */

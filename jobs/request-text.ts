@@ -28,8 +28,9 @@ export const isFlag = (schema: z.ZodType): boolean => schema.safeParse(true).suc
 
 export const takesNumbers = (schema: z.ZodType): boolean => schema.safeParse([1]).success;
 
+/** Of text, whatever that text must be: only what is no list at all is refused as such. */
 export const takesList = (schema: z.ZodType): boolean =>
-  [['x'], ['x', 'y']].some((example) => schema.safeParse(example).success);
+  !takesNumbers(schema) && schema.safeParse([]).error?.issues.some(({ code }) => code.startsWith('invalid')) !== true;
 
 export const takesNumber = (schema: z.ZodType): boolean =>
   [1, 17, 0.5].some((example) => schema.safeParse(example).success);

@@ -8,6 +8,7 @@ import { type Direction, followsTime, settleDirection } from './direction.ts';
 import { loraText } from './lora.ts';
 import { checkModelSize, type Model } from './model.ts';
 import type { ModelDefaults } from './model-defaults.ts';
+import { checkPathTimes } from './path-layout.ts';
 import { withoutPaths } from './prompt-files.ts';
 import { fileFields, type ParsedRequest, pinFields } from './request.ts';
 import { checkVisuals } from './visual-kind.ts';
@@ -105,7 +106,8 @@ export function resolveRequest(request: ParsedRequest, model: Model): readonly R
     seed: seedOf(request.seed),
     clip: first,
   };
-  takesOf(render, model); // refuses lengths that leave nothing to make
+  const [take] = takesOf(render, model); // refuses lengths that leave nothing to make
+  checkPathTimes(render, take!, model);
   return Array.from({ length: request.clips ?? 1 }, (_, i) => ({ ...render, clip: first + i }));
 }
 

@@ -69,4 +69,16 @@ describe('a path', () => {
     expect(() => resolve('a dog jumps', { like: 'cat.png' })).toThrow(refusal);
     expect(() => resolve('a dog jumps', { like: 'cat.png', likeWeight: 0.8 })).not.toThrow();
   });
+
+  it('ends with the clip, or before', async () => {
+    const settings = { ...settingsIn(await scratch()), modelFolders: ['models'] };
+    const model = await loadModel('nano', settings);
+    const resolve = (end: string, more: Partial<GenerateRequest> = {}) =>
+      resolveRequest(parseRequest({ prompt: 'a cat', path: `cat: 0s 0.2,0.6 > ${end} 0.8,0.6`, ...more }), model);
+    expect(() => resolve('2s')).not.toThrow();
+    expect(() => resolve('2.25s', { seconds: 2.25 })).not.toThrow(); // which nano rounds to 2.125
+    expect(() => resolve('6s', { seconds: 6 })).not.toThrow();
+    expect(() => resolve('5s')).toThrow(/^path \(=.*\) goes on until 5 s, and the clip has 2.13 s. Use earlier times/);
+    expect(() => resolve('9s', { seconds: 6 })).toThrow(/goes on until 9 s/);
+  });
 });

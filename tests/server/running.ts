@@ -15,6 +15,8 @@ export interface TestServer extends RunningServer {
   post(body: object, headers?: Record<string, string>): Promise<Response>;
   /** Asks for a video and waits until it is completed. */
   render(body: object): Promise<VideoObject>;
+  /** Waits until the video of an answer is completed. */
+  rendered(answer: Response): Promise<VideoObject>;
   readonly openai: OpenAI;
 }
 
@@ -43,16 +45,18 @@ export async function startServer(
       body: JSON.stringify({ model: 'tiny', ...body }),
       headers: { 'content-type': 'application/json', ...headers },
     });
-  const render: TestServer['render'] = async (body) => {
-    const asked = (await (await post(body)).json()) as VideoObject;
+  const rendered: TestServer['rendered'] = async (answer) => {
+    const asked = (await answer.json()) as VideoObject;
+    if (!answer.ok) throw new Error(JSON.stringify(asked));
     return until(`${asked.id} is completed`, async () => {
       const video = (await (await ask(`/v1/videos/${asked.id}`)).json()) as VideoObject;
       if (video.status === 'failed') throw new Error(JSON.stringify(video.error));
       return video.status === 'completed' && video;
     });
   };
+  const render: TestServer['render'] = async (body) => rendered(await post(body));
   const openai = new OpenAI({ apiKey: token ?? 'none', baseURL: `${server.url}/v1`, maxRetries: 0 });
-  return { ...server, troubles, ask, post, render, openai };
+  return { ...server, troubles, ask, post, render, rendered, openai };
 }
 
 /** The fields that an answer says do not fit. */
