@@ -37,6 +37,8 @@ export interface CompiledGraph {
   readonly hasInt8Products: boolean;
   /** Bytes of 16-bit weights that are widened to float32 when the graph is opened, and stay. */
   readonly widenedBytes: number;
+  /** Of the matrices that are widened at each use, and dropped again, the largest as float32: about what is there of them at once. */
+  readonly lateBytes: number;
 }
 
 export interface CompileRequest {
@@ -83,6 +85,7 @@ class ModelWriter implements Emitter {
   readonly initializers: OnnxTensorProto[] = [];
   mappedBytes = 0;
   readonly #widened = new Map<string, number>();
+  lateBytes = 0;
   readonly #shared = new Map<string, string>();
   readonly #written = new Map<string, string>();
   readonly #claimed = new Set<string>();
@@ -160,6 +163,7 @@ class ModelWriter implements Emitter {
   widenedLate(name: string, shape: Shape, beside: string): string {
     const none = this.node('Slice', [beside, this.ints([0]), this.ints([0]), this.ints([0])]);
     const zero = this.node('Cast', [this.node('ReduceSum', [none], { keepdims: 0 })], { to: onnxTypes.int64 });
+    this.lateBytes = Math.max(this.lateBytes, 4 * sizeOf(shape));
     const late = this.node('Reshape', [name, this.node('Add', [this.ints(shape), zero])]);
     return this.node('Cast', [late], { to: onnxTypes.float32 });
   }
@@ -269,14 +273,8 @@ export function compile(request: CompileRequest): CompiledGraph {
   for (const node of Object.values(outputs)) graph.write(node);
   const results = Object.entries(outputs).map(([name, node]) => {
     writer.claim(name);
-    writer.nodes.push({
-      name: `%${name}`,
-      op_type: 'Identity',
-      domain: '',
-      input: [graph.output(node)],
-      output: [name],
-      attribute: [],
-    });
+    const input = [graph.output(node)];
+    writer.nodes.push({ name: `%${name}`, op_type: 'Identity', domain: '', input, output: [name], attribute: [] });
     return { name, dtype: node.dtype, shape: node.shape };
   });
   const bytes = encodeModel({
@@ -295,5 +293,6 @@ export function compile(request: CompileRequest): CompiledGraph {
     quantisedBytes: graph.quantisedBytes,
     hasInt8Products: graph.hasInt8Products,
     widenedBytes: writer.widenedBytes,
+    lateBytes: writer.lateBytes,
   };
 }

@@ -67,8 +67,13 @@ export interface GenerateResult {
  */
 export async function generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<GenerateResult> {
   const { studio = new Studio(options.settings, options.engine) } = options;
+  const report = new RenderReport(options);
+  const run = async (): Promise<GenerateResult> => generateIn(studio, parseRequest(request), { ...options, report });
   try {
-    return await generateIn(studio, parseRequest(request), options);
+    return await run().catch(async (error: unknown) => {
+      if (await studio.leaveDevice(error)) return run();
+      throw error;
+    });
   } catch (error) {
     if (!isHarmless(error)) await studio.close();
     throw error;
@@ -77,12 +82,15 @@ export async function generate(request: GenerateRequest, options: GenerateOption
   }
 }
 
-async function generateIn(studio: Studio, asked: ParsedRequest, options: GenerateOptions): Promise<GenerateResult> {
-  const { signal, saveEveryMs, from, keepFinished = 'begun' } = options;
+interface Run extends GenerateOptions {
+  readonly report: RenderReport;
+}
+
+async function generateIn(studio: Studio, asked: ParsedRequest, options: Run): Promise<GenerateResult> {
+  const { signal, saveEveryMs, from, keepFinished = 'begun', report } = options;
   const { settings } = studio;
   const { cacheFolder } = settings;
   const clock = new StageClock();
-  const report = new RenderReport(options);
   report.stage('load');
   const model = await clock.time('load', () => loadRequestedModel(asked, settings));
   report.notices(model.notices ?? []);

@@ -11,19 +11,29 @@ import { tokenCount, tokenGrid } from '../dit/patchify.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
 import { encodingsOf } from './encodings.ts';
 import { edgeMultiple, type Model } from './model.ts';
+import { passesAtOnce } from './open-velocity.ts';
 import type { Render } from './resolve-request.ts';
 
 const BYTES = 4;
-/** Copies of the tokens alive at once in a block: residual, norm, queries, keys, values, result and a spare. */
-const TOKEN_COPIES = 8;
+/** Copies of the tokens alive at once in a block, beside two of the feed-forward's: 35 to 39 thousand numbers of a token measured at 1.3B's widths. */
+const TOKEN_COPIES = 12;
 /** Feature maps of full size alive at once in the decoder, with what its layers remember: 14 measured on Wan 2.1's widths. */
 const FEATURE_COPIES = 16;
+/** The same in the encoder: 2 to 6 measured. */
+const ENCODER_COPIES = 6;
 /** The same in a tiny decoder, whose frames are never tiled: 5.7 measured on taew2_1's widths. */
 const TINY_COPIES = 6;
 /** Elements of one frame's feature map above which frames are decoded in tiles: about 8 GB in all. */
 const TILE_ABOVE = 12_000_000;
 
-interface Size extends Pick<Render, 'width' | 'height' | 'frames'> {
+/** What tells how many passes of a step run as one; one, where guidance is left out. */
+export interface Guided {
+  readonly guidance?: number | undefined;
+  readonly guidanceLow?: number | undefined;
+  readonly fast?: boolean | undefined;
+}
+
+interface Size extends Pick<Render, 'width' | 'height' | 'frames'>, Guided {
   /** Frames that are encoded at once; none where nothing is given. */
   readonly encoded?: number;
 }
@@ -41,22 +51,36 @@ export function activationBytes(model: Model, size: Size): Activations {
   const shape = latentShape(config, size);
   const tokens = tokenCount(tokenGrid(transformer.config, shape));
   const perToken = TOKEN_COPIES * width(transformer.config) + 2 * transformer.config.ffnDim;
-  const encoding = codingElements(config, { ...size, frames: size.encoded ?? 0 }, config.baseDim);
+  const encoded = { ...size, frames: size.encoded ?? 0 };
+  const encoding = codingElements(config, encoded, { dim: config.baseDim, copies: ENCODER_COPIES });
   const decoding =
     tinyDecoder === undefined
-      ? codingElements(config, size, config.decoderBaseDim)
+      ? codingElements(config, size, { dim: config.decoderBaseDim, copies: FEATURE_COPIES })
       : tinyElements(tinyDecoder.config, shape);
-  return { steps: BYTES * tokens * perToken, decode: BYTES * decoding, encode: BYTES * encoding };
+  const { guidance = 1, guidanceLow = guidance, fast } = size;
+  const passes = Math.max(...[guidance, guidanceLow].map((scale) => passesAtOnce(tokens, scale, fast)));
+  const steps = BYTES * passes * (tokens * perToken + textElements(model));
+  return { steps, decode: BYTES * decoding, encode: BYTES * encoding };
+}
+
+/** Keys and values of the text for all blocks: onnxruntime makes them before the first block, as they wait for no other. */
+function textElements({ transformer: { config }, textLength }: Model): number {
+  const blocks = config.layers + (config.vace?.layers.length ?? 0);
+  return 2 * blocks * textLength * width(config);
 }
 
 /** Of the autoencoder, whose layers next to the pixels are `dim` wide. */
-function codingElements(config: AutoencoderConfig, size: Size, dim: number): number {
+function codingElements(
+  config: AutoencoderConfig,
+  size: Size,
+  { dim, copies }: { readonly dim: number; readonly copies: number },
+): number {
   const isTiled = decodesInTiles(config, size);
   const tile = isTiled ? { width: defaultTiling.tileWidth, height: defaultTiling.tileHeight } : size;
   const isWhole = featuresOf(config, tile, dim) * size.frames <= WHOLE_CLIP_ELEMENTS;
   const framesAtOnce = isWhole ? size.frames : Math.min(size.frames, temporalFactor(config));
   const video = size.width * size.height * 3 * (isTiled ? size.frames : framesAtOnce);
-  return featuresOf(config, tile, dim) * framesAtOnce * FEATURE_COPIES + video;
+  return featuresOf(config, tile, dim) * framesAtOnce * copies + video;
 }
 
 /** The frames of one latent frame at their widest, next to the pixels. */
@@ -122,7 +146,7 @@ export function machineMemory(): number {
 /** Fewer frames first, then a smaller picture of the same proportions. */
 function largestThatFits(
   model: Model,
-  { width, height, frames, encoded = 0 }: Size,
+  { width, height, frames, encoded = 0, ...guided }: Size,
   available: number,
 ): Size | undefined {
   const [time, edge] = [temporalFactor(model.autoencoder.config), edgeMultiple(model)];
@@ -130,7 +154,7 @@ function largestThatFits(
   for (let scale = 1; scale * Math.max(width, height) >= spatialFactor(model.autoencoder.config); scale *= 0.8) {
     const size = { width: round(width * scale), height: round(height * scale) };
     for (let count = frames; count >= Math.min(frames, 4 * time + 1); count = 1 + Math.floor(count / 2 / time) * time) {
-      const tried = { ...size, frames: count };
+      const tried = { ...guided, ...size, frames: count };
       if (estimateMemory(model, { ...tried, encoded: Math.min(encoded, count) }) <= available) return tried;
     }
   }

@@ -29,6 +29,11 @@ interface Expert {
 /** Up to so many tokens, both passes of guidance run as one batch: faster for small clips, twice the memory. */
 const TOKENS_PER_BATCH = 8192;
 
+/** Passes of a step that run as one. Step caching runs them one by one, as it may need only the first. */
+export function passesAtOnce(tokens: number, scale: number, fast = false): 1 | 2 {
+  return scale !== 1 && tokens <= TOKENS_PER_BATCH && !fast ? 2 : 1;
+}
+
 /** Bytes of weights from which stages load one after the other: what is open of one stage closes before the next. */
 const LARGE_BYTES = 256 * 2 ** 20;
 
@@ -81,10 +86,9 @@ export class Transformers {
 
   async #openExperts({ render, shape, timesteps, like }: Denoising): Promise<Opened> {
     const { transformer, experts } = this.#model;
-    const isSmall = tokenCount(tokenGrid(transformer.config, shape)) <= TOKENS_PER_BATCH;
+    const tokens = tokenCount(tokenGrid(transformer.config, shape));
     const scales = [render.guidance, ...(experts ? [render.guidanceLow ?? render.guidance] : [])];
-    // Step caching runs the two passes one by one, as it may need only the first.
-    const batches = scales.map((scale): 1 | 2 => (scale !== 1 && isSmall && render.fast !== true ? 2 : 1));
+    const batches = scales.map((scale) => passesAtOnce(tokens, scale, render.fast));
     const key = JSON.stringify([shape, timesteps, scales, batches, shapesOf(like)]);
     if (this.#open?.key !== key) {
       await this.close();

@@ -32,7 +32,7 @@ export interface StageMemory {
   readonly stage: 'text' | 'look' | 'encode' | 'steps' | 'decode';
   /** Weights that stay in their files. */
   readonly mappedBytes: number;
-  /** Weights and activations in memory of its own, about. */
+  /** Weights, activations and the program itself in memory of its own, about. */
   readonly privateBytes: number;
 }
 
@@ -64,6 +64,8 @@ export interface RenderPlan extends MemoryPlan {
 
 /** Part of a bare product's speed that whole graphs reach. */
 const REACHED = 0.75;
+/** What the program's two processes hold before a model is open. */
+const PROCESS_BYTES = 100 * 2 ** 20;
 /** Below so many bytes of mapped weights, the engine packs them anew for speed: a private copy (graph/session.ts). */
 const PREPACKED_BELOW = 256 * 2 ** 20;
 
@@ -122,7 +124,10 @@ function stagesOf(model: Model, size: ClipSize, work: RenderWork): readonly Stag
       activations: active.steps,
       flops: { least: steps.flops * passes.least, most: steps.flops * passes.most },
     }),
-    stage('decode', decoding, { activations: active.decode, flops: decoding.flops * runs * decodings }),
+    stage('decode', decoding, {
+      activations: Math.max(active.decode, cutKernels(decoding)),
+      flops: decoding.flops * runs * decodings,
+    }),
   ];
 }
 
@@ -132,12 +137,12 @@ interface StageCosts {
 }
 
 function stage(name: StageMemory['stage'], graph: CompiledGraph, { activations, flops }: StageCosts): Stage {
-  const { mappedBytes, widenedBytes, quantisedBytes } = graph;
+  const { mappedBytes, widenedBytes, quantisedBytes, lateBytes } = graph;
   const packed = mappedBytes < PREPACKED_BELOW ? mappedBytes : quantisedBytes;
   return {
     stage: name,
     mappedBytes: mappedBytes - quantisedBytes,
-    privateBytes: widenedBytes + packed + activations,
+    privateBytes: PROCESS_BYTES + widenedBytes + lateBytes + packed + activations,
     flops: typeof flops === 'number' ? { least: flops, most: flops } : flops,
   };
 }
@@ -151,8 +156,12 @@ function lookStage(model: Model, pictures: number): Stage {
 function encodeStage(model: Model, size: ClipSize, encodings: readonly number[], activations: number): Stage {
   const graphs = new Map([...new Set(encodings)].map((frames) => [frames, encodeGraph(model, size, frames)]));
   const flops = encodings.reduce((sum, frames) => sum + graphs.get(frames)!.flops, 0);
-  return stage('encode', graphs.get(Math.max(...encodings))!, { activations, flops });
+  const longest = graphs.get(Math.max(...encodings))!;
+  return stage('encode', longest, { activations: Math.max(activations, cutKernels(longest)), flops });
 }
+
+/** A clip's first frame has none before it: its layers keep a third of their kernels, cut out into memory, until the next are there. */
+const cutKernels = ({ mappedBytes }: CompiledGraph): number => mappedBytes / 3;
 
 /** Of a tower's tokens. */
 const towerBytes = (tokens: number, width: number): number => tokens * width * 4 * 32;

@@ -9,10 +9,11 @@ import { velocity } from '../dit/transformer.ts';
 import { input } from '../graph/build.ts';
 import { compile, type CompiledGraph } from '../graph/compile.ts';
 import { parameterScope } from '../graph/parameters.ts';
+import type { Guided } from './memory.ts';
 import type { Model } from './model.ts';
 import type { Render } from './resolve-request.ts';
 
-export type ClipSize = Pick<Render, 'width' | 'height' | 'frames' | 'reference'>;
+export type ClipSize = Pick<Render, 'width' | 'height' | 'frames' | 'reference'> & Guided;
 
 export const TEXT_TOKENS = 64;
 

@@ -2,6 +2,8 @@
 // its jobs in one studio, so that only the first one of a model waits for it to open.
 import { childEngine } from '../graph/child-engine.ts';
 import { type Engine, localEngine } from '../graph/engine.ts';
+import { JobFailedError } from '../graph/errors.ts';
+import type { Device } from '../graph/session.ts';
 import { chooseDevice } from './device.ts';
 import type { Model } from './model.ts';
 import { Pipeline } from './pipeline.ts';
@@ -16,6 +18,8 @@ export class Studio {
   /** What the user should know about where graphs run. */
   notice: string | undefined;
   readonly #choice: EngineChoice;
+  /** Where graphs are to run, once a device has been given up. */
+  #device: Device | undefined;
   #engine: Engine | undefined;
   #pipeline: Pipeline | undefined;
 
@@ -42,10 +46,25 @@ export class Studio {
     await engine?.close();
   }
 
+  /**
+   * Gives up a device whose driver ended the engine's process; the next `open` begins on the CPU. What a device refuses without
+   * such an end runs on the CPU by itself (graph/session.ts).
+   * @returns whether that was so
+   */
+  async leaveDevice(error: unknown): Promise<boolean> {
+    const device = this.#engine?.device ?? 'cpu';
+    const died = error instanceof JobFailedError && error.code === 'ENGINE_DIED';
+    if (!died || device === 'cpu' || this.#engine === this.#choice) return false;
+    await this.close();
+    this.#device = 'cpu';
+    this.notice = `${device} failed in the middle of the render, which begins anew on the CPU. ${error.message}`;
+    return true;
+  }
+
   async #start(): Promise<Engine> {
     if (typeof this.#choice === 'object') return this.#choice;
     const { threads, device: wanted = 'cpu' } = this.settings;
-    const { device, notice } = await chooseDevice(wanted, threads);
+    const { device, notice = this.notice } = await chooseDevice(this.#device ?? wanted, threads);
     this.notice = notice;
     const options = { device, ...(threads !== undefined && { threads }) };
     return this.#choice === 'local' ? localEngine(options) : childEngine(options, { environment: engineEnvironment() });

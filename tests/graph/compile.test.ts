@@ -199,7 +199,7 @@ describe('weights', () => {
         weights,
         widen: 'late',
       });
-      expect(graph).toMatchObject({ mappedBytes: 2 * edge * edge * 2, widenedBytes: 0 });
+      expect(graph).toMatchObject({ mappedBytes: 2 * edge * edge * 2, widenedBytes: 0, lateBytes: edge * edge * 4 });
       const session = await engine.open(graph, { prepack: false });
       const y = floats(fetched(await session.run({ ids: int32Tensor(Int32Array.of(3, 7), [2]) }), 'y'));
       expect([...y.keys()].filter((i) => y[i] !== 0)).toEqual([3, edge + 7]);
