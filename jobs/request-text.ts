@@ -28,9 +28,14 @@ export const isFlag = (schema: z.ZodType): boolean => schema.safeParse(true).suc
 
 export const takesNumbers = (schema: z.ZodType): boolean => schema.safeParse([1]).success;
 
-/** Of text, whatever that text must be: only what is no list at all is refused as such. */
+const codesOf = (schema: z.ZodType, example: unknown): readonly string[] =>
+  schema.safeParse(example).error?.issues.map(({ code }) => code) ?? [];
+
+/** Of text, whatever that text must be: a list is no wrong kind of value, and a text is. */
 export const takesList = (schema: z.ZodType): boolean =>
-  !takesNumbers(schema) && schema.safeParse([]).error?.issues.some(({ code }) => code.startsWith('invalid')) !== true;
+  !takesNumbers(schema) &&
+  codesOf(schema, 'x').includes('invalid_type') &&
+  !codesOf(schema, []).some((code) => code.startsWith('invalid'));
 
 export const takesNumber = (schema: z.ZodType): boolean =>
   [1, 17, 0.5].some((example) => schema.safeParse(example).success);
