@@ -1,7 +1,7 @@
 // Where graphs run. A device that works gives the CPU's pictures, one that does not is replaced by the CPU with a line. Chromium
 // brings a Vulkan driver in software, on which WebGPU really runs; where it or Vulkan is missing, the fallback is what is tested.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,6 +11,7 @@ import { chooseDevice } from '../../jobs/device.ts';
 import { loadPicture } from '../../io/pictures.ts';
 import { generate } from '../../jobs/generate.ts';
 import type { Progress } from '../../jobs/progress.ts';
+import { enginesOf } from './processes.ts';
 import { settingsIn, sharedScratch } from './scratch.ts';
 import { writeTinyModel } from './tiny-model.ts';
 
@@ -54,42 +55,21 @@ it('goes on on the CPU, with one line, where a device opens a graph and then has
 }, 600_000);
 
 it('begins anew on the CPU where the driver ends the process in the middle', { timeout: 600_000 }, async () => {
-  const render = async (name: string, onProgress: (progress: Progress) => void) => {
-    const request = {
-      prompt: 'a cat',
-      model: 'tiny',
-      frames: 1,
-      steps: 3,
-      seed: 4,
-      output: join(folder, `${name}-%d.png`),
-    };
-    const { notices } = await generate(request, { settings: { ...settings, device: 'webgpu' }, onProgress });
+  const request = { prompt: 'a cat', model: 'tiny', frames: 1, steps: 3, seed: 4 };
+  const render = async (name: string, device: 'cpu' | 'webgpu', onProgress?: (progress: Progress) => void) => {
+    const run = { settings: { ...settings, device }, ...(onProgress && { onProgress }) };
+    const { notices } = await generate({ ...request, output: join(folder, `${name}-%d.png`) }, run);
     return { notices, picture: await loadPicture(join(folder, `${name}-1.png`)) };
   };
   let crashes = 1;
-  const crashed = render('crashed', ({ stage, step }) => {
-    if (stage === 'steps' && step === 1 && crashes-- > 0) for (const pid of engines()) process.kill(pid, 'SIGSEGV');
+  const crashed = render('crashed', 'webgpu', ({ stage, step }) => {
+    if (stage === 'steps' && step === 1 && crashes-- > 0)
+      for (const pid of enginesOf(process.pid)) process.kill(pid, 'SIGSEGV');
   });
   if (!canRun) return expect(crashed).rejects.toMatchObject({ code: 'ENGINE_DIED' }); // it was the CPU
   const { notices, picture } = await crashed;
   expect(notices.join()).toMatch(
     /^webgpu failed in the middle of the render, which begins anew on the CPU\. .*was ended by SIGSEGV/,
   );
-  const request = {
-    prompt: 'a cat',
-    model: 'tiny',
-    frames: 1,
-    steps: 3,
-    seed: 4,
-    output: join(folder, 'whole-%d.png'),
-  };
-  await generate(request, { settings });
-  expect(picture.data).toEqual((await loadPicture(join(folder, 'whole-1.png'))).data);
+  expect(picture.data).toEqual((await render('whole', 'cpu')).picture.data);
 });
-
-/** Process ids of the engines that this process has started. */
-function engines(): number[] {
-  const tasks = readdirSync('/proc/self/task').map((task) => readFileSync(`/proc/self/task/${task}/children`, 'utf8'));
-  const children = tasks.flatMap((line) => line.split(' ').filter(Boolean).map(Number));
-  return children.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('child-main'));
-}
