@@ -141,6 +141,9 @@ export const transformerStages = {
       { ...smallClip, scenes: 300, sizeRange: [0.86, 0.9], batch: 12, share: 0.03, given: { first: 0, last: 1 } },
       { ...clip, scenes: 200, sizeRange: [0.43, 0.45], batch: 3, share: 0.03, given: { first: 0, last: 1 } },
       { ...middleClip, scenes: 200, share: 0.02, given: { first: 2, last: 1 } },
+      { ...smallClip, scenes: 400, sizeRange: [0.86, 0.9], batch: 12, share: 0.05, changes: true },
+      { ...middleClip, scenes: 200, share: 0.03, changes: true },
+      { ...clip, scenes: 250, sizeRange: [0.43, 0.45], batch: 3, share: 0.05, changes: true },
     ],
   },
   words: {

@@ -29,7 +29,7 @@ import type { CaptionKind } from './world/captions.ts';
 import { randomOf } from './world/random.ts';
 import type { Random } from './world/random.ts';
 import type { ClipSize } from './world/render.ts';
-import { sampleScene } from './world/scene.ts';
+import { STAYS, sampleScene } from './world/scene.ts';
 import type { Scene, WorldOptions } from './world/scene.ts';
 
 export interface TransformerBucket extends ClipSize {
@@ -41,6 +41,8 @@ export interface TransformerBucket extends ClipSize {
   readonly paths?: boolean;
   /** Always given, of scenes that are under way or yet to begin: what goes on from a video, leads up to one or joins two. */
   readonly given?: GivenEnds;
+  /** Scenes whose first frame is given and shows the actor in the middle of another motion, as where a prompt with times changes. */
+  readonly changes?: boolean;
   /** In place of the recipe's: large clips take long to encode, and small ones have shown the same by then. */
   readonly scenes?: number;
 }
@@ -54,13 +56,14 @@ const startsOf = ({ first }: GivenEnds): readonly [number, number] => (first > 0
 /** The world as a bucket shows it. */
 export function worldOf(
   { world }: TransformerRecipe,
-  { sizeRange, given, paths = false }: TransformerBucket,
+  { sizeRange, given, paths = false, changes = false }: TransformerBucket,
 ): WorldOptions {
   return {
     ...world,
     ...(sizeRange && { sizeRange }),
     ...(given && { starts: startsOf(given) }),
     ...(paths && { paths: 1, motions: TRAVELS }),
+    ...(changes && { changes: 1, motions: STAYS }),
   };
 }
 
@@ -224,7 +227,8 @@ export function transformerTask(
       const draws = createRandom(step, index);
       const sigmas = drawSigmas(draws, recipe.sigma, bucket.batch);
       const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
-      const given = scenes.map(() => bucket.given ?? (random.chance(recipe.firstFrameGiven) ? aPicture : nothingGiven));
+      const drawGiven = (): GivenEnds => (random.chance(recipe.firstFrameGiven) ? aPicture : nothingGiven);
+      const given = scenes.map(() => (bucket.changes === true ? aPicture : (bucket.given ?? drawGiven())));
       const clips = stacked(
         await modelLatents(scenes, { ...sources, config: recipe.config }, { bucket, given }),
         shape,

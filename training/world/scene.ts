@@ -46,6 +46,8 @@ export interface WorldOptions {
   readonly paths?: number;
   /** Where in their motions scenes start, in clip lengths: from and to; 0 if left out. */
   readonly starts?: readonly [number, number];
+  /** Probability that a lone actor that stays in its place was doing something else before the first frame; 0 if left out. */
+  readonly changes?: number;
   readonly holdOut: Split;
 }
 
@@ -95,7 +97,12 @@ export interface Scene {
   readonly actors: readonly Actor[];
   /** Clip time of the motions at the first frame, which are under way or yet to begin; 0 if left out. */
   readonly start?: number;
+  /** What a lone actor did until the first frame: a motion, how far it reached, and its clip time then. */
+  readonly before?: { readonly motion: Motion; readonly amplitude: number; readonly at: number };
 }
+
+/** Motions that lead nowhere, so that any other of them can follow. */
+export const STAYS = ['still', 'bounce', 'spin', 'grow', 'shrink', 'sway', 'jump'] as const satisfies readonly Motion[];
 
 const CALM: readonly Motion[] = ['still', 'spin', 'grow', 'shrink', 'sway'];
 const REVERSED = { 'left of': 'right of', 'right of': 'left of', above: 'below', below: 'above' } as const;
@@ -196,7 +203,17 @@ export function sampleScene(seed: number, options: WorldOptions): Scene {
   const { place, colour, relation } = cast;
   const start = options.starts && { start: randomOf(seed, 8).range(...options.starts) };
   const scene: Scene = { seed, place, colour, camera, weather: wet ? weather : 'none', relation, actors, ...start };
-  return options.paths !== undefined && randomOf(seed, 6).chance(options.paths) ? onPath(scene) : scene;
+  if (randomOf(seed, 6).chance(options.paths ?? 0)) return onPath(scene);
+  return randomOf(seed, 9).chance(options.changes ?? 0) ? changed(scene) : scene;
+}
+
+/** The scene with its actor in the middle of another motion at the first frame, where it is alone and stays in its place. */
+function changed(scene: Scene): Scene {
+  const [{ motion, amplitude }, second] = scene.actors as readonly [Actor, Actor?];
+  if (second !== undefined || !STAYS.some((one) => one === motion)) return scene;
+  const random = randomOf(scene.seed, 10);
+  const before = random.pick(STAYS.filter((one) => one !== motion));
+  return { ...scene, before: { motion: before, amplitude: Math.max(amplitude, 0.2), at: random.range(0.2, 1) } };
 }
 
 /** The scene with its first actor on a path through the frame, looking as its sprite is drawn. */

@@ -1,10 +1,12 @@
 // Ground truth of a scene over time: where the camera looks and where each actor's box is in each frame.
 // The renderer draws from the same functions, so the boxes are what is seen. Knows nothing of pixels' colours.
 import { alongPath } from '../../dit/box-layout.ts';
-import { clipTimeOf, gestureAt } from './motion.ts';
+import { clipTimeOf, gestureAt, takenOver } from './motion.ts';
+import type { Gesture } from './motion.ts';
 import { PAN, ZOOM } from './placement.ts';
 import type { Actor, Scene } from './scene.ts';
 import { nounOf } from './vocabulary.ts';
+import type { Motion } from './vocabulary.ts';
 
 /** The camera at clip time t: screen = (world + pan - focus) * zoom + focus, in fractions of the frame. */
 export interface View {
@@ -67,13 +69,22 @@ function visibleShare(box: ActorBox, aspect: number): number {
   return inside / ((right - left) * (bottom - top));
 }
 
+/** What an actor does at clip time t. */
+function gestureOf({ start = 0, before }: Scene, actor: Actor, t: number): Gesture {
+  const { mode } = nounOf(actor.noun);
+  const at = (doing: { motion: Motion; amplitude?: number }, time: number): Gesture =>
+    gestureAt({ ...actor, mode, ...doing }, clipTimeOf(doing.motion, time));
+  if (actor.path) return at({ motion: 'still' }, start + t);
+  const gesture = at({ motion: actor.motion }, start + t);
+  return before === undefined ? gesture : takenOver(gesture, at(before, before.at + t), t);
+}
+
 /** The box of an actor at clip time t in a frame of the given size in pixels. */
 export function actorBoxAt(scene: Scene, actor: Actor, t: number, size: { width: number; height: number }): ActorBox {
   const { width, height } = size;
   const noun = nounOf(actor.noun);
   const { path } = actor;
-  const motion = path ? 'still' : actor.motion;
-  const gesture = gestureAt({ ...actor, mode: noun.mode, motion }, clipTimeOf(motion, (scene.start ?? 0) + t));
+  const gesture = gestureOf(scene, actor, t);
   const rest = path ? alongPath(path, t) : actor;
   const view = viewAt(scene, t);
   const short = Math.min(width, height);
