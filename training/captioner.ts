@@ -1,32 +1,32 @@
 // Trains nano's captioner, a LLaVA (Liu et al. 2023, section 4.2), on captions of the world and on questions whose answers the
 // world knows. LLaVA begins with a decoder that can talk; ours learns to first, from words alone. Then the projection learns alone,
-// then both; last, if wished, the tower too, with heads that read noun, motion and place off it and are thrown away.
+// then both; last, if wished, the tower too, whose patches are asked for what they show (said-patches.ts).
 import { llavaFeatures, llavaLogits, llavaProjection, nextWordLoss, picturesInLine } from '../conditioning/llava.ts';
 import { tokensOfPicture } from '../conditioning/llava-config.ts';
 import { flatLayout, initialState, views } from '../graph/adamw.ts';
 import type { AdamState } from '../graph/adamw.ts';
-import { add, div, input, mul, reshape, sum } from '../graph/build.ts';
+import { add, input, mul } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
 import { type ParameterScope, parameterScope, type ParameterSpec } from '../graph/parameters.ts';
 import { openRuntimeSession } from '../graph/session.ts';
 import type { RuntimeSession } from '../graph/session.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { pixelsOf } from '../understanding/pixels.ts';
-import { scenePictures } from './scene-pictures.ts';
+import { PICTURE_TIMES, scenePictures } from './scene-pictures.ts';
 import { captionerTokenizer, conversationLength, taught } from './captioner-recipe.ts';
 import type { CaptionerRecipe } from './captioner-recipe.ts';
 import { conversationFeeds, drawConversation, promptIds } from './captioner-words.ts';
 import type { TrainingTask } from './loop.ts';
-import { SAID, saidFeeds, saidLoss } from './said.ts';
+import { patchFeeds, patchLoss, SAID } from './said-patches.ts';
 import type { Atlas } from './world/atlas.ts';
 import { randomOf } from './world/random.ts';
 import { sampleScene } from './world/scene.ts';
 
 /** Pictures of a clip: the whole and the four in one. */
-export const PICTURES = 2;
+export const PICTURES = PICTURE_TIMES.length;
 
-/** Of the heads that read the facts off the tower's patches: nouns and motions are few among the words, and the tower learns them from little else. */
-const SAID_WEIGHT = 0.1;
+/** Of what the patches are asked for: nouns and motions are few among the words, and the tower learns them from little else. */
+const SAID_WEIGHT = 0.2;
 
 /** The loss over a batch of texts; inputs before, words, targets, and features, or pixels and facts, where the stage has pictures. */
 export function captionerLoss({ config, batch, stage }: CaptionerRecipe, beforeLength: number) {
@@ -40,17 +40,16 @@ export function captionerLoss({ config, batch, stage }: CaptionerRecipe, beforeL
     both: () => input('features', [count, tokensOfPicture(config), hiddenSize]),
     whole: () => llavaFeatures(p, config, input('pixels', [count, channels, imageSize, imageSize])),
   }[stage]();
-  const pictures = features && picturesInLine(llavaProjection(p, config, features), batch);
+  const projected = features && llavaProjection(p, config, features);
   const logits = llavaLogits(p, config, {
     before: input('before', [batch, beforeLength], 'int32'),
-    pictures,
+    pictures: projected && picturesInLine(projected, batch),
     words: input('words', [batch, conversationLength], 'int32'),
   });
   const targets = input('targets', [batch, conversationLength, config.text.vocabularySize]);
   const answers = nextWordLoss(logits, targets);
   if (stage !== 'whole') return { scope, graph: { loss: answers, parts: {} } };
-  const means = div(sum(features!, [1]), features!.shape[1]!); // [B*PICTURES,1,visionWidth]
-  const said = saidLoss(p, reshape(means, [batch, PICTURES * hiddenSize]));
+  const said = patchLoss(p, config, features!, projected!);
   return { scope, graph: { loss: add(answers, mul(said, SAID_WEIGHT)), parts: { answers, said } } };
 }
 
@@ -113,8 +112,7 @@ export function captionerTask(
       if (stage === 'words') return { bucket: stage, samples: batch, feeds };
       const pixels = pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, config.vision.imageSize)));
       if (stage === 'whole') {
-        const facts = saidFeeds(scenes, (fact, row) => fact === 'motion' && scenes[row]!.actors.length > 1);
-        return { bucket: stage, samples: batch, feeds: { ...feeds, pixels, ...facts } };
+        return { bucket: stage, samples: batch, feeds: { ...feeds, pixels, ...patchFeeds(scenes, config, tokenizer) } };
       }
       eye ??= openEye();
       const { features } = await (await eye).run({ pixels });

@@ -7,6 +7,9 @@ import type { Atlas } from './world/atlas.ts';
 import { renderScene } from './world/render.ts';
 import type { Scene } from './world/scene.ts';
 
+/** Clip times that each picture shows: the first its middle, the second four moments. */
+export const PICTURE_TIMES: readonly (readonly number[])[] = [[1 / 2], [1 / 8, 3 / 8, 5 / 8, 7 / 8]];
+
 /** Four moments of a scene at half the size, two by two, [edge,edge,3]. */
 export function sceneMoments(scene: Scene, atlas: Atlas, edge: number): Uint8Array {
   const half = edge / 2;

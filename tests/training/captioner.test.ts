@@ -14,7 +14,7 @@ import { conversationFeeds, drawConversation, promptIds } from '../../training/c
 import { judge, sceneSamples } from '../../training/evaluate-captioner.ts';
 import { loopDefaults, train, type TrainingTask } from '../../training/loop.ts';
 import { openRunFolder } from '../../training/run-folder.ts';
-import { saidFeeds } from '../../training/said.ts';
+import { patchFeeds } from '../../training/said-patches.ts';
 import { scenePictures } from '../../training/scene-pictures.ts';
 import { motionIn, nounsIn, placeIn } from '../../training/scores/said.ts';
 import { loadAtlas } from '../../training/world/atlas.ts';
@@ -22,6 +22,7 @@ import { caption, describe } from '../../training/world/captions.ts';
 import { askAbout, CAPTION_PROMPTS, questionKinds } from '../../training/world/questions.ts';
 import { randomOf } from '../../training/world/random.ts';
 import { fullWorld, sampleScene } from '../../training/world/scene.ts';
+import { NOUN_NAMES, PLACES } from '../../training/world/vocabulary.ts';
 import { openLlavaFolder, openLlavaReader } from '../../understanding/llava-reader.ts';
 import { pixelsOf } from '../../understanding/pixels.ts';
 import { scratch } from '../jobs/scratch.ts';
@@ -120,7 +121,7 @@ test('says of a few scenes what it was taught of them', { timeout: 600_000 }, as
       { length: conversationLength, vocabulary: recipe.config.text.vocabularySize },
     ),
     pixels: pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, 32))),
-    ...saidFeeds(scenes, () => false),
+    ...patchFeeds(scenes, recipe.config, tokenizer),
   };
   const task: TrainingTask = {
     layout: flatLayout(captionerLoss(recipe, before).scope.specs()),
@@ -143,4 +144,27 @@ test('says of a few scenes what it was taught of them', { timeout: 600_000 }, as
   for (const scene of scenes) said.push(await reader.answer({ samples: sceneSamples(scene, atlas, 32) }, CAPTION_PROMPTS.plain)); // prettier-ignore
   await engine.close();
   expect(said.map((text) => text.toLowerCase())).toEqual(turns.map(({ answer }) => answer));
+});
+
+test('asks each patch for the actor or the place that it shows', () => {
+  expect(tokenizer.unknownWords([...NOUN_NAMES, ...PLACES].join(' '))).toEqual([]);
+  const scene = { ...sampleScene(1, fullWorld), camera: 'static', place: 'meadow' } as const;
+  const [actor] = sampleScene(1, { ...fullWorld, twoActors: 0 }).actors;
+  const still = { ...actor!, motion: 'still', size: 0.4, y: 0.25, grounded: false } as const;
+  const actors = [{ ...still, noun: 'cat', x: 0.25 }, { ...still, noun: 'dog', x: 0.75, motion: 'spin' }] as const; // prettier-ignore
+  const feeds = patchFeeds([{ ...scene, actors }], recipe.config, tokenizer);
+  const word = (picture: number, row: number, column: number): string => {
+    const vocabulary = recipe.config.text.vocabularySize;
+    const from = (picture * 16 + row * 4 + column) * vocabulary; // of 4x4 patches
+    const labels = (feeds['said.words']!.data as Float32Array).subarray(from, from + vocabulary);
+    return tokenizer.decode([labels.indexOf(Math.max(...labels))]);
+  };
+  const shown = (picture: number): string[] => Array.from({ length: 16 }, (_, i) => word(picture, Math.floor(i / 4), i % 4)); // prettier-ignore
+  expect(new Set(shown(0).filter((_, i) => i % 4 < 2))).toEqual(new Set(['cat', 'meadow']));
+  expect(new Set(shown(0).filter((_, i) => i % 4 > 1))).toEqual(new Set(['dog', 'meadow']));
+  // In the second picture each moment is a quarter of it.
+  const [both, none] = [['cat', 'dog', 'cat', 'dog'], Array<string>(4).fill('meadow')];
+  expect(shown(1)).toEqual([...both, ...none, ...both, ...none]);
+  const motions = feeds['said.motion']!.data as Float32Array;
+  expect(motions.reduce((sum, one) => sum + one)).toBe(shown(0).filter((one) => one !== 'meadow').length + 8);
 });
