@@ -96,28 +96,6 @@ export function clipTimeOf(motion: Motion, t: number): number {
   return t - period * Math.floor(t / period);
 }
 
-/** Clip time after which nothing is left of a motion that another one followed. */
-const TAKEN_OVER = 0.3;
-
-/**
- * The gesture at clip time t of a motion that followed another at t = 0: it takes over smoothly, turning the shorter way round.
- * @param before the earlier motion's gesture then, as if it had gone on
- */
-export function takenOver(gesture: Gesture, before: Gesture, t: number): Gesture {
-  const done = Math.min(1, t / TAKEN_OVER);
-  const left = 1 - done * done * (3 - 2 * done);
-  const turned = before.angle - gesture.angle;
-  const blend = (now: number, then: number): number => now + left * (then - now);
-  return {
-    travelX: blend(gesture.travelX, before.travelX),
-    travelY: blend(gesture.travelY, before.travelY),
-    hop: blend(gesture.hop, before.hop),
-    angle: gesture.angle + left * (turned - TURN * Math.round(turned / TURN)),
-    scale: blend(gesture.scale, before.scale),
-    stretch: blend(gesture.stretch, before.stretch),
-  };
-}
-
 /** The gesture of a motion at clip time t in [0, 1]. */
 export function gestureAt(input: MotionInput, t: number): Gesture {
   switch (input.motion) {

@@ -213,7 +213,7 @@ function changed(scene: Scene): Scene {
   if (second !== undefined || !STAYS.some((one) => one === motion)) return scene;
   const random = randomOf(scene.seed, 10);
   const before = random.pick(STAYS.filter((one) => one !== motion));
-  return { ...scene, before: { motion: before, amplitude: Math.max(amplitude, 0.2), at: random.range(0.2, 1) } };
+  return { ...scene, before: { motion: before, amplitude: Math.max(amplitude, 0.2), at: random.range(0.25, 1) } };
 }
 
 /** The scene with its first actor on a path through the frame, looking as its sprite is drawn. */

@@ -1,12 +1,10 @@
 // Ground truth of a scene over time: where the camera looks and where each actor's box is in each frame.
 // The renderer draws from the same functions, so the boxes are what is seen. Knows nothing of pixels' colours.
 import { alongPath } from '../../dit/box-layout.ts';
-import { clipTimeOf, gestureAt, takenOver } from './motion.ts';
-import type { Gesture } from './motion.ts';
+import { clipTimeOf, gestureAt } from './motion.ts';
 import { PAN, ZOOM } from './placement.ts';
 import type { Actor, Scene } from './scene.ts';
 import { nounOf } from './vocabulary.ts';
-import type { Motion } from './vocabulary.ts';
 
 /** The camera at clip time t: screen = (world + pan - focus) * zoom + focus, in fractions of the frame. */
 export interface View {
@@ -69,22 +67,39 @@ function visibleShare(box: ActorBox, aspect: number): number {
   return inside / ((right - left) * (bottom - top));
 }
 
-/** What an actor does at clip time t. */
-function gestureOf({ start = 0, before }: Scene, actor: Actor, t: number): Gesture {
-  const { mode } = nounOf(actor.noun);
-  const at = (doing: { motion: Motion; amplitude?: number }, time: number): Gesture =>
-    gestureAt({ ...actor, mode, ...doing }, clipTimeOf(doing.motion, time));
-  if (actor.path) return at({ motion: 'still' }, start + t);
-  const gesture = at({ motion: actor.motion }, start + t);
-  return before === undefined ? gesture : takenOver(gesture, at(before, before.at + t), t);
+interface FrameSize {
+  readonly width: number;
+  readonly height: number;
 }
 
+/** Clip time after which nothing is left of a motion that another one followed. */
+const TAKEN_OVER = 0.3;
+
 /** The box of an actor at clip time t in a frame of the given size in pixels. */
-export function actorBoxAt(scene: Scene, actor: Actor, t: number, size: { width: number; height: number }): ActorBox {
+export function actorBoxAt(scene: Scene, actor: Actor, t: number, size: FrameSize): ActorBox {
+  const box = posedBox(scene, actor, { t, done: (scene.start ?? 0) + t }, size);
+  if (scene.before === undefined || t >= TAKEN_OVER) return box;
+  const { at, ...was } = scene.before;
+  return takenOver(box, posedBox(scene, { ...actor, ...was }, { t, done: at }, size), t / TAKEN_OVER, size);
+}
+
+/** What is left of a box where another takes over smoothly, turned back the shorter way. @param part of the way, in [0, 1] */
+function takenOver(box: ActorBox, before: ActorBox, part: number, { width, height }: FrameSize): ActorBox {
+  const left = 1 - part * part * (3 - 2 * part);
+  const blend = (name: 'x' | 'y' | 'width' | 'height'): number => box[name] + left * (before[name] - box[name]);
+  const whole = 2 * Math.PI * Math.round(before.angle / (2 * Math.PI));
+  const angle = box.angle + left * (before.angle - whole - box.angle);
+  const now = { ...box, x: blend('x'), y: blend('y'), width: blend('width'), height: blend('height'), angle };
+  return { ...now, visible: visibleShare(now, width / height) };
+}
+
+/** @param t of the camera and of paths @param done clip time of the actor's own motion */
+function posedBox(scene: Scene, actor: Actor, { t, done }: { t: number; done: number }, size: FrameSize): ActorBox {
   const { width, height } = size;
   const noun = nounOf(actor.noun);
   const { path } = actor;
-  const gesture = gestureOf(scene, actor, t);
+  const motion = path ? 'still' : actor.motion;
+  const gesture = gestureAt({ ...actor, mode: noun.mode, motion }, clipTimeOf(motion, done));
   const rest = path ? alongPath(path, t) : actor;
   const view = viewAt(scene, t);
   const short = Math.min(width, height);

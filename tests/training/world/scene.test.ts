@@ -4,7 +4,7 @@ import { caption, describe as describeScene, vocabularyWords, wordsOf } from '..
 import { isHeldOut } from '../../../training/world/heldout.ts';
 import { MOTION_VERBS, PLACE_PHRASES, TRAVEL_VERBS } from '../../../training/world/phrases.ts';
 import { boundsOf, sceneTrack } from '../../../training/world/track.ts';
-import { fullWorld, sampleScene } from '../../../training/world/scene.ts';
+import { fullWorld, sampleScene, STAYS } from '../../../training/world/scene.ts';
 import { clashes, MOTIONS, nounOf, NOUNS, PLACES } from '../../../training/world/vocabulary.ts';
 
 const seeds = Array.from({ length: 3000 }, (_, i) => i);
@@ -13,10 +13,11 @@ const heldOutOf = (seed: number, holdOut: 'train' | 'heldout' | 'all'): boolean[
   return scene.actors.map((actor) => isHeldOut(actor.noun, scene.place, actor.motion));
 };
 
+const close = (box: object): object => Object.fromEntries(Object.entries(box).map(([name, value]) => [name, expect.closeTo(value as number, 5) as number])); // prettier-ignore
+
 describe.each(MOTIONS)('%s, seen from a later moment', (motion) => {
   const scene = sampleScene(5, { ...fullWorld, twoActors: 0, cameraMoves: 0, motions: [motion] });
   const boxes = (start: number) => sceneTrack({ ...scene, start }, 17, 128, 128)[0]!;
-  const close = (box: object): object => Object.fromEntries(Object.entries(box).map(([name, value]) => [name, expect.closeTo(value as number, 5) as number])); // prettier-ignore
 
   it('goes on from where it was, without a jump', () => {
     const [clip, later] = [boxes(0), boxes(0.75)];
@@ -27,6 +28,30 @@ describe.each(MOTIONS)('%s, seen from a later moment', (motion) => {
 
   it('is in the frame long before and after', () => {
     for (const start of [-2, 3]) for (const { x, y } of boxes(start)) expect(Math.max(Math.abs(x - 0.5), Math.abs(y - 0.5))).toBeLessThan(0.5); // prettier-ignore
+  });
+});
+
+describe('an actor that did something else before', () => {
+  const options = { ...fullWorld, twoActors: 0, cameraMoves: 0 };
+  const changed = seeds.slice(0, 300).map((seed) => sampleScene(seed, { ...options, motions: STAYS, changes: 1 }));
+
+  it('is at first as it was then, at last as it would be, and does not jump between', () => {
+    for (const scene of changed) {
+      const { before, ...after } = scene;
+      const [earlier] = sceneTrack({ ...after, start: before!.at, actors: [{ ...scene.actors[0]!, ...before }] }, 17, 128, 128); // prettier-ignore
+      const [[own], [track]] = [sceneTrack(after, 17, 128, 128), sceneTrack(scene, 17, 128, 128)];
+      expect({ ...track![0], angle: 0 }).toEqual(close({ ...earlier![0], foot: own![0]!.foot, angle: 0 }));
+      expect(Math.cos(track![0]!.angle - earlier![0]!.angle)).toBeCloseTo(1, 9);
+      expect(track!.slice(6)).toEqual(own!.slice(6));
+      const steps = track!.slice(1).map((box, f) => Math.abs(box.angle - track![f]!.angle));
+      expect(Math.max(...steps)).toBeLessThan(1.4);
+    }
+  });
+
+  it('is one that stays in its place, whatever it did', () => {
+    expect(changed.every(({ before, actors }) => before !== undefined && before.motion !== actors[0]!.motion)).toBe(true); // prettier-ignore
+    const going = sampleScene(1, { ...options, motions: ['left'], changes: 1 });
+    expect(going.before).toBeUndefined();
   });
 });
 
