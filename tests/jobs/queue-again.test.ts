@@ -1,15 +1,15 @@
 // What is asked for again, on each of the three stores: what failed, what was cancelled, what was discarded.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { RenderResult } from '../../jobs/job-record.ts';
-import { Queue } from '../../jobs/queue.ts';
+import type { Queue } from '../../jobs/queue.ts';
 import type { GenerateRequest } from '../../jobs/request.ts';
 import type { Settings } from '../../jobs/settings.ts';
 import { checksum } from '../../jobs/sidecar.ts';
 import { Worker, type WorkerSummary } from '../../jobs/worker.ts';
-import { settingsIn, sharedScratch } from './scratch.ts';
-import { startStore, storeKinds, type TestStore } from './stores.ts';
+import { sharedScratch } from './scratch.ts';
+import { openStoreQueue, storeKinds, type TestStore } from './stores.ts';
 import { writeTinyModel } from './tiny-model.ts';
 import { until } from './until.ts';
 
@@ -25,11 +25,7 @@ describe.each(storeKinds)('a job that is asked for again, in %s', { timeout: 15 
   let number = 0;
 
   beforeAll(async () => {
-    await mkdir(folder, { recursive: true });
-    store = await startStore(kind);
-    const own = { ...settingsIn(folder), modelFolders: [join(shared, 'models')] };
-    settings = { ...own, ...(store.queue !== undefined && { queue: store.queue }) };
-    queue = await Queue.open(settings);
+    ({ store, settings, queue } = await openStoreQueue(kind, folder, join(shared, 'models')));
   }, 15 * MINUTES);
 
   afterAll(async () => {

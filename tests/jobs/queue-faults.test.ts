@@ -1,6 +1,6 @@
 // What happens to a job when processes end under it, or hang: workers that are stopped or killed, and the host of the embedded store.
 // Real processes and real signals, on each store. The bytes must be those of a render that nothing disturbed.
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generate } from '../../jobs/generate.ts';
@@ -11,7 +11,7 @@ import { checksum } from '../../jobs/sidecar.ts';
 import { type Running, start } from '../cli/program.ts';
 import { settingsIn, sharedScratch } from './scratch.ts';
 import { enginesOf, hold, hostsOf } from './processes.ts';
-import { startStore, storeKinds, type TestStore } from './stores.ts';
+import { openStoreQueue, storeKinds, type TestStore } from './stores.ts';
 import { writeTinyModel } from './tiny-model.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SAVE_EVERY_MS } from '../../jobs/saved-latents.ts';
@@ -41,14 +41,7 @@ describe.each(storeKinds)('a job in %s', { timeout: 15 * MINUTES }, (kind) => {
   let number = 0;
 
   beforeAll(async () => {
-    await mkdir(folder, { recursive: true });
-    store = await startStore(kind);
-    settings = {
-      ...settingsIn(folder),
-      modelFolders: [models],
-      ...(store.queue !== undefined && { queue: store.queue }),
-    };
-    queue = await Queue.open(settings);
+    ({ store, settings, queue } = await openStoreQueue(kind, folder, models));
   }, 15 * MINUTES);
 
   afterAll(async () => {

@@ -15,8 +15,8 @@ import type { Settings } from '../../jobs/settings.ts';
 import { checksum } from '../../jobs/sidecar.ts';
 import { Worker, type WorkerEvent } from '../../jobs/worker.ts';
 import { enginesOf } from './processes.ts';
-import { settingsIn, sharedScratch } from './scratch.ts';
-import { startStore, storeKinds, type TestStore } from './stores.ts';
+import { sharedScratch } from './scratch.ts';
+import { openStoreQueue, storeKinds, type TestStore } from './stores.ts';
 import { writeTinyModel } from './tiny-model.ts';
 import { until } from './until.ts';
 
@@ -45,11 +45,7 @@ describe.each(storeKinds)('the queue in %s', { timeout: 15 * MINUTES }, (kind) =
   let number = 0;
 
   beforeAll(async () => {
-    await mkdir(folder, { recursive: true });
-    store = await startStore(kind);
-    const own = { ...settingsIn(folder), modelFolders: [join(shared, 'models')] };
-    settings = { ...own, ...(store.queue !== undefined && { queue: store.queue }) };
-    queue = await Queue.open(settings);
+    ({ store, settings, queue } = await openStoreQueue(kind, folder, join(shared, 'models')));
   }, 15 * MINUTES);
 
   afterAll(async () => {

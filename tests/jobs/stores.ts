@@ -1,13 +1,16 @@
 // The three stores of the queue, real ones: a folder, a Redis and a PostgreSQL that are started for a test file on free
 // ports of the loopback, with their data in its folder, and end with it.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { Redis } from 'ioredis';
+import { Queue } from '../../jobs/queue.ts';
+import type { Settings } from '../../jobs/settings.ts';
 import { findProgram } from '../../scripts/stores.mjs';
+import { settingsIn } from './scratch.ts';
 import { until } from './until.ts';
 
 export const storeKinds = ['embedded', 'redis', 'postgres'] as const;
@@ -26,6 +29,21 @@ export function startStore(kind: StoreKind): Promise<TestStore> {
   if (kind === 'redis') return startRedis();
   if (kind === 'postgres') return startPostgres();
   return Promise.resolve({ close: () => Promise.resolve() });
+}
+
+export interface StoreQueue {
+  readonly store: TestStore;
+  readonly settings: Settings;
+  readonly queue: Queue;
+}
+
+/** A queue in a new store, whose jobs are done in a folder that is made, with the models of another. */
+export async function openStoreQueue(kind: StoreKind, folder: string, models: string): Promise<StoreQueue> {
+  await mkdir(folder, { recursive: true });
+  const store = await startStore(kind);
+  const own = { ...settingsIn(folder), modelFolders: [models] };
+  const settings = { ...own, ...(store.queue !== undefined && { queue: store.queue }) };
+  return { store, settings, queue: await Queue.open(settings) };
 }
 
 function program(name: string): string {
