@@ -10,7 +10,7 @@ import type { Atlas } from './world/atlas.ts';
 import { caption } from './world/captions.ts';
 import { DIRECTIONS, MOTION_VERBS } from './world/phrases.ts';
 import { renderScene } from './world/render.ts';
-import { type Scene, sampleScene, sceneTrack } from './world/scene.ts';
+import { type Scene, sampleScene, sceneTrack, STAYS } from './world/scene.ts';
 import type { Motion, Place } from './world/vocabulary.ts';
 import { transformerStages } from './curriculum.ts';
 import { TRAVELS } from './transformer.ts';
@@ -113,7 +113,7 @@ function motionWords(motion: Motion): string {
 
 const MOVING = world.motions.filter((motion) => motion !== 'still');
 /** What a lone actor can do in its place, again and again. */
-const IN_PLACE: readonly Motion[] = ['bounce', 'spin', 'grow', 'shrink', 'sway', 'jump'];
+const IN_PLACE: readonly Motion[] = STAYS.filter((motion) => motion !== 'still');
 
 const first = (frames: Frames): Frames => sliceFrames(frames, 0, 1);
 const last = (frames: Frames, count = 1): Frames => sliceFrames(frames, frames.frames - count, frames.frames);
