@@ -7,6 +7,7 @@ import { caption } from './world/captions.ts';
 import { askAbout, CAPTION_PROMPTS, questionKinds } from './world/questions.ts';
 import type { Random } from './world/random.ts';
 import type { Scene } from './world/scene.ts';
+import { NOUN_NAMES } from './world/vocabulary.ts';
 
 export interface Turn {
   readonly question: string;
@@ -36,6 +37,10 @@ export function promptIds(tokenizer: TextTokenizer, question: string): { before:
   return { before: ids('user:').slice(0, -1), words: ids(`${question} assistant:`).slice(1, -1) };
 }
 
+/** Words that only a look at the pictures tells, in the loss for more than those that follow from the words before them. */
+const FACTS = [...NOUN_NAMES, 'yes no left right above below'].join(' ');
+export const FACT_WEIGHT = 4;
+
 /**
  * Conversations as the graph's inputs: before [B,M], words [B,L], targets [B,L,vocabulary], of which only the answers' count. Turns
  * follow each other as LLaVA's do; from the first that has no room on they are left out, but never the first of all, which is cut.
@@ -49,6 +54,7 @@ export function conversationFeeds(
   const { before } = promptIds(tokenizer, '');
   const words = new Int32Array(rows * length).fill(tokenizer.padId);
   const targets = new Float32Array(rows * length * vocabulary);
+  const facts = new Set(tokenizer.encode(FACTS, 512).ids.slice(1, -1));
   conversations.forEach((turns, row) => {
     let end = 0;
     for (const { question, answer } of turns) {
@@ -58,8 +64,10 @@ export function conversationFeeds(
       if (end > 0 && end + turn.length > length) break;
       words.set(turn.slice(0, length), row * length + end);
       end += turn.length;
-      for (let at = end - said.length; at < Math.min(end, length + 1); at++)
-        targets[(row * length + at - 1) * vocabulary + turn[at - end + turn.length]!] = 1;
+      for (let at = end - said.length; at < Math.min(end, length + 1); at++) {
+        const word = turn[at - end + turn.length]!;
+        targets[(row * length + at - 1) * vocabulary + word] = facts.has(word) ? FACT_WEIGHT : 1;
+      }
     }
   });
   return {
