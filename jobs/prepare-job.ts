@@ -65,13 +65,14 @@ export function jobPreparer(
     const parsed = await withPinnedVideos(asked, model, settings);
     const wished = resolveRequest(parsed, model);
     checkMemory(model, wished[0]!);
+    const placeless = jobId(wished, model);
+    const output = resolve(parsed.output ?? (folder ? join(folder, `${placeless}.mp4`) : defaultName(parsed.prompt)));
+    await planOutputs({ ...parsed, output }, wished, model); // nobody is asked for what cannot be written
     const { seed } = wished[0]!;
     const expanded = expands
       ? (await withShownPrompt({ ...parsed, seed }, model, settings)).request
       : { ...parsed, seed };
     const renders = resolveRequest(expanded, model);
-    const placeless = jobId(wished, model);
-    const output = resolve(parsed.output ?? (folder ? join(folder, `${placeless}.mp4`) : defaultName(parsed.prompt)));
     const complete: ParsedRequest = {
       ...renders[0]!,
       clips: renders.length,
