@@ -47,6 +47,8 @@ export interface Marks {
   readonly discardedAt?: number;
   /** Since it was taken up again: where it goes back to after a cancellation, which puts it first. */
   readonly priority?: number;
+  /** The same: how often it is tried at most, in place of what it was first added with. */
+  readonly attempts?: number;
 }
 
 export type StoredJob = (RenderJob | CaptionJob | BatchJob | FollowJob) & Marks;

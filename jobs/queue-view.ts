@@ -29,7 +29,7 @@ export function viewOf(row: Row, rowState: RowState | 'unknown'): Job {
     ...(data.kind === 'batch' && { batch: { name: data.name, jobs: data.jobs } }),
     ...(parent?.id !== undefined && { parent: parent.id }),
     priority: row.priority || data.priority || opts.priority || 0,
-    attempts: { made: attemptsMade, most: opts.attempts ?? 1 },
+    attempts: { made: attemptsMade, most: data.attempts ?? opts.attempts ?? 1 },
     submittedAt: timestamp,
     ...(processedOn && { startedAt: processedOn }),
     ...(finishedOn && { endedAt: finishedOn }),
