@@ -39,5 +39,6 @@ function unmarked({ cancelledAt: _c, discardedAt: _d, ...data }: StoredJob): Sto
 /** What was made of its prompt stays: clips of it may be there, and an expander writes something else each time. */
 function asDone(job: RenderJob | CaptionJob, before: StoredJob): RenderJob | CaptionJob {
   if (job.kind !== 'generate' || before.kind !== 'generate' || before.request.expanded === undefined) return job;
-  return { ...job, request: { ...job.request, expanded: before.request.expanded } };
+  const { expanded } = before.request;
+  return { ...job, request: { ...job.request, expanded }, notices: before.notices ?? [] };
 }

@@ -35,8 +35,16 @@ export function viewOf(row: Row, rowState: RowState | 'unknown'): Job {
     ...(finishedOn && { endedAt: finishedOn }),
     ...(progressOf(row) && { progress: progressOf(row)! }),
     ...(returnvalue && { result: returnvalue }),
+    notices: noticesOf(row),
     ...(error && { error }),
   };
+}
+
+/** Each once: a worker notices much of what was noticed before. */
+function noticesOf({ data, returnvalue }: Pick<Row, 'data' | 'returnvalue'>): readonly string[] {
+  const accepted = data.kind === 'generate' ? (data.notices ?? []) : [];
+  const done = returnvalue && 'notices' in returnvalue ? returnvalue.notices : [];
+  return [...new Set([...accepted, ...done])];
 }
 
 /** What a worker last told; nothing before it began. */

@@ -87,6 +87,9 @@ describe('a prompt', () => {
     expect(two.id).toBe(one.id);
     expect(stub.questions).toHaveLength(1);
     expect(await readdir(join(cacheFolder, 'expansions'))).toHaveLength(1);
+    stub.answer = () => 'A dog jumps in the snow.';
+    const { job } = await jobPreparer({ ...settings, cacheFolder: await scratch() })(request);
+    expect(job.notices).toContainEqual(expect.stringMatching(/shown as it is: "kitty" is missing/));
     stub.answer = () => 'A kitty that is jumping in the winter.';
     const elsewhere = jobPreparer({ ...settings, cacheFolder: await scratch() });
     expect((await elsewhere(request)).id).toBe(one.id); // the job is named by the wish
