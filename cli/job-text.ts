@@ -35,7 +35,7 @@ export function jobTable(jobs: readonly Job[]): readonly (readonly string[])[] {
 
 /** All that is known of a job, a line each. */
 export function jobLines(job: Job): readonly string[] {
-  const { id, kind, state, priority, attempts, submittedAt, startedAt, endedAt, parent, error, result } = job;
+  const { id, kind, state, priority, attempts, submittedAt, startedAt, endedAt, parent, notices, error, result } = job;
   const counts = result !== undefined && 'succeeded' in result ? `${result.succeeded} succeeded, ${result.failed} failed` : ''; // prettier-ignore
   const lines: readonly (readonly [string, string])[] = [
     ['id', id],
@@ -51,6 +51,7 @@ export function jobLines(job: Job): readonly string[] {
     ['ended', time(endedAt)],
     ['output', filesOf(job).join(', ')],
     ['result', counts],
+    ...notices.map((notice) => ['notice', notice] as const),
     ['error', error === undefined ? '' : `${error.code}: ${error.message}`],
   ];
   return lines.filter(([, text]) => text !== '').map(([name, text]) => `${name.padEnd(9)}  ${text}`);

@@ -51,7 +51,8 @@ export async function withExpansion(
     if (text === prompt) return [problem === undefined ? `${asItIs}.` : `${asItIs}: ${problem}.`];
     return isWorld ? [...nearestNotices(prompt, model.name), ...unknownNotices(prompt, model)] : [];
   };
-  if (expanded !== undefined) return { request, notices: notices(expanded) };
+  // Why one stays as it is was said when that was settled.
+  if (expanded !== undefined) return { request, notices: expanded === prompt ? [] : notices(expanded) };
   if (expand === 'nano' && !isWorld) {
     throw new InvalidRequestError(
       `expand (=nano): the model ${model.name} has no expander of its own (${ownExpander(model.folder)}). Use hf:<model> or openai:<address>, or train one by "tessera train expander".`,

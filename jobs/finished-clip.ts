@@ -30,11 +30,16 @@ export async function findClip(
   return { isRecorded: true, finished: { path, width, height, frames, fps, sizeBytes, sidecar, sha256, render } };
 }
 
-/** A model's name may differ where its weights do not; a prompt that was not expanded yet may be any. */
+/** A model's name may differ where its weights do not; what was not yet made of a prompt or read from a picture may be any. */
 function isOf(record: Sidecar, render: Render, model: Model): boolean {
   const asked = { ...render, model: '' };
-  const { expanded, ...request } = record.request;
-  const made = { ...request, ...(render.expanded !== undefined && expanded !== undefined && { expanded }), model: '' };
+  const { expanded, likeness, ...request } = record.request;
+  const made = {
+    ...request,
+    ...(render.expanded !== undefined && expanded !== undefined && { expanded }),
+    ...(render.likeness !== undefined && likeness !== undefined && { likeness }),
+    model: '',
+  };
   return record.model.fingerprint === model.fingerprint && isDeepStrictEqual(made, asked);
 }
 

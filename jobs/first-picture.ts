@@ -27,7 +27,7 @@ export async function withPinnedPicture(request: ParsedRequest): Promise<ParsedR
         request.restyle,
       ].some(Boolean)
     )
-      throw new InvalidRequestError('fit says how image fills the clip, and there is no image.');
+      throw new InvalidRequestError(`fit (=${fit}) says how image fills the clip, and there is no image.`);
     return pinned;
   }
   const path = resolve(image);

@@ -95,12 +95,13 @@ async function generateIn(studio: Studio, asked: ParsedRequest, options: Run): P
   const model = await clock.time('load', () => loadRequestedModel(asked, settings));
   report.notices(model.notices ?? []);
   const pinned = await withPinnedVideos(asked, model, settings);
-  resolveRequest(pinned, model); // refuses what cannot be rendered before anything is written
+  const wished = resolveRequest(pinned, model);
+  checkMemory(model, wished[0]!);
+  await planOutputs(pinned, wished, model, { keepFinished }); // nobody is asked for what cannot be rendered or written
   const { request, notices } = await clock.time('text', () => withShownPrompt(pinned, model, settings, signal));
   report.notices(notices);
   if (request.expanded !== undefined) options.onExpanded?.(request.expanded);
   const renders = resolveRequest(request, model);
-  checkMemory(model, renders[0]!);
   const outputs = await planOutputs(request, renders, model, { keepFinished });
   const result = (clips: readonly GeneratedClip[]): GenerateResult => {
     const { name, fingerprint } = model;

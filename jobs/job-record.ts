@@ -15,6 +15,8 @@ export interface RenderJob {
   readonly request: ParsedRequest;
   /** The weights that it was accepted for. */
   readonly fingerprint: string;
+  /** What was to be said when it was accepted, such as why its prompt is not expanded. */
+  readonly notices?: readonly string[];
 }
 
 /** A film that is to be put into words. */
@@ -47,6 +49,8 @@ export interface Marks {
   readonly discardedAt?: number;
   /** Since it was taken up again: where it goes back to after a cancellation, which puts it first. */
   readonly priority?: number;
+  /** The same: how often it is tried at most, in place of what it was first added with. */
+  readonly attempts?: number;
 }
 
 export type StoredJob = (RenderJob | CaptionJob | BatchJob | FollowJob) & Marks;
@@ -115,6 +119,8 @@ export interface Job {
   /** Of the running or last attempt. The estimate counts work, not waiting. */
   readonly progress?: JobProgress;
   readonly result?: JobResult;
+  /** What one should know that is no error, since it was accepted. */
+  readonly notices: readonly string[];
   /** Why it failed, or did the last time. */
   readonly error?: { readonly code: string; readonly message: string };
 }

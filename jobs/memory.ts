@@ -118,7 +118,7 @@ export function checkMemory(model: Model, render: Render, available = machineMem
   refuseWeights(model, render, available);
   const fits = largestThatFits(model, size, available);
   throw new InvalidRequestError(
-    `${render.width}x${render.height} with ${render.frames} frames needs about ${inGB(needed)} of memory; this machine has ${inGB(available)}. ` +
+    `width (=${render.width}), height (=${render.height}) and frames (=${render.frames}) need about ${inGB(needed)} of memory; this machine has ${inGB(available)}. ` +
       `${fits === undefined ? 'Use a smaller model.' : `About ${fits.width}x${fits.height} with ${fits.frames} frames would fit.`}`,
   );
 }

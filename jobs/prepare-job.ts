@@ -9,6 +9,7 @@ import { loadRequestedModel } from './adapted-model.ts';
 import type { Model } from './model.ts';
 import { withoutPaths } from './prompt-files.ts';
 import { defaultName, planOutputs } from './outputs.ts';
+import { renderNotices } from './render-notices.ts';
 import { type GenerateRequest, type ParsedRequest, parseRequest } from './request.ts';
 import { type Render, resolveRequest } from './resolve-request.ts';
 import type { Settings } from './settings.ts';
@@ -65,13 +66,14 @@ export function jobPreparer(
     const parsed = await withPinnedVideos(asked, model, settings);
     const wished = resolveRequest(parsed, model);
     checkMemory(model, wished[0]!);
-    const { seed } = wished[0]!;
-    const expanded = expands
-      ? (await withShownPrompt({ ...parsed, seed }, model, settings)).request
-      : { ...parsed, seed };
-    const renders = resolveRequest(expanded, model);
     const placeless = jobId(wished, model);
     const output = resolve(parsed.output ?? (folder ? join(folder, `${placeless}.mp4`) : defaultName(parsed.prompt)));
+    await planOutputs({ ...parsed, output }, wished, model); // nobody is asked for what cannot be written
+    const { seed } = wished[0]!;
+    const seeded = { ...parsed, seed };
+    const shown = expands ? await withShownPrompt(seeded, model, settings) : { request: seeded, notices: [] };
+    const renders = resolveRequest(shown.request, model);
+    const notices = [...(model.notices ?? []), ...shown.notices, ...renderNotices(renders[0]!, model)];
     const complete: ParsedRequest = {
       ...renders[0]!,
       clips: renders.length,
@@ -83,7 +85,7 @@ export function jobPreparer(
     const { fingerprint } = model;
     const id = parsed.output === undefined && folder ? placeless : jobId(wished, model, output);
     const { frames } = workOf(renders[0]!, model);
-    return { id, job: { kind: 'generate', request: complete, fingerprint }, renders, frames, isFinished };
+    return { id, job: { kind: 'generate', request: complete, fingerprint, notices }, renders, frames, isFinished };
   };
 }
 

@@ -66,8 +66,9 @@ export async function openCopy(copy: CopyOf, name: string): Promise<SafetensorsF
   const index = await readCopyIndex(copy, await copiedWeights(copy));
   if (index !== undefined) return openSafetensorsIndex(copyIndexPath(copy));
   const { part, type } = copy;
+  const field = part === 'text_encoder' ? 'textWeights' : 'weights';
   throw new InvalidRequestError(
-    `${name} has no ${part} in ${type}, or one of other weights. Make it with: tessera models quantize ${name} --to ${type} --parts ${part}`,
+    `${field} (=${type}): ${name} has no ${part} in ${type}, or one of other weights. Make it with: tessera models quantize ${name} --to ${type} --parts ${part}`,
     { code: 'NOT_QUANTISED' },
   );
 }

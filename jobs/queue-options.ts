@@ -7,7 +7,7 @@ import type { PrepareOptions } from './prepare-job.ts';
 export interface SubmitOptions extends PrepareOptions {
   /** From 1, which comes first, to 1,000,000 (default 100). */
   readonly priority?: number;
-  /** How often it is tried when it fails for what may pass (default 3). Of a job that is known already, it stays. */
+  /** How often it is tried when it fails for what may pass (default 3). Of a job that begins again, it stays if it is left out. */
   readonly attempts?: number;
 }
 

@@ -29,14 +29,22 @@ export function viewOf(row: Row, rowState: RowState | 'unknown'): Job {
     ...(data.kind === 'batch' && { batch: { name: data.name, jobs: data.jobs } }),
     ...(parent?.id !== undefined && { parent: parent.id }),
     priority: row.priority || data.priority || opts.priority || 0,
-    attempts: { made: attemptsMade, most: opts.attempts ?? 1 },
+    attempts: { made: attemptsMade, most: data.attempts ?? opts.attempts ?? 1 },
     submittedAt: timestamp,
     ...(processedOn && { startedAt: processedOn }),
     ...(finishedOn && { endedAt: finishedOn }),
     ...(progressOf(row) && { progress: progressOf(row)! }),
     ...(returnvalue && { result: returnvalue }),
+    notices: noticesOf(row),
     ...(error && { error }),
   };
+}
+
+/** Each once: a worker notices much of what was noticed before. */
+function noticesOf({ data, returnvalue }: Pick<Row, 'data' | 'returnvalue'>): readonly string[] {
+  const accepted = data.kind === 'generate' ? (data.notices ?? []) : [];
+  const done = returnvalue && 'notices' in returnvalue ? returnvalue.notices : [];
+  return [...new Set([...accepted, ...done])];
 }
 
 /** What a worker last told; nothing before it began. */

@@ -270,7 +270,7 @@ export class Queue {
     checkPriority(options);
     const { state } = await this.#view(row);
     const isWanted = state === 'failed' || state === 'cancelled' || (state === 'done' && !isFinished);
-    if (isWanted) await takeUpAgain(row, { job, priority: options.priority });
+    if (isWanted) await takeUpAgain(row, { job, priority: options.priority, attempts: options.attempts });
   }
 
   async #row(id: string): Promise<Row> {

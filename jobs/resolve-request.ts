@@ -116,7 +116,9 @@ function stepsOf(request: ParsedRequest, defaults: ModelDefaults): Pick<Render, 
   const sigmas = request.sigmas ?? (request.steps === undefined ? defaults.sigmas : undefined);
   if (sigmas === undefined) return { steps: request.steps ?? defaults.steps };
   if (request.steps !== undefined && request.steps !== sigmas.length) {
-    throw new InvalidRequestError(`sigmas are ${sigmas.length} levels and steps (=${request.steps}). Leave steps out.`);
+    throw new InvalidRequestError(
+      `sigmas (=${sigmas.join(',')}) are ${sigmas.length} levels and steps (=${request.steps}) other ones. Leave steps out.`,
+    );
   }
   return { steps: sigmas.length, sigmas };
 }
@@ -125,7 +127,9 @@ function guidanceLowOf(request: ParsedRequest, { name, experts, defaults }: Mode
   const { guidance, guidanceLow } = request;
   if (experts === undefined) {
     if (guidanceLow === undefined) return {};
-    throw new InvalidRequestError(`guidanceLow is for models of two experts, and ${name} has one. Use guidance.`);
+    throw new InvalidRequestError(
+      `guidanceLow (=${guidanceLow}) is for models of two experts, and ${name} has one. Use guidance.`,
+    );
   }
   // Guidance that is asked for holds for both, as in the reference's pipeline.
   return { guidanceLow: guidanceLow ?? guidance ?? defaults.guidanceLow ?? defaults.guidance };

@@ -21,12 +21,12 @@ export function timedPrompts(prompt: string): readonly TimedPrompt[] {
     if (text.trim() === '') continue;
     const found = PART.exec(text);
     if (found === null) {
-      throw new InvalidRequestError(`"${text.trim()}" has no times. Write all parts as in "0-4: a dog walks; 4-8: it jumps".`); // prettier-ignore
+      throw new InvalidRequestError(`prompt (=${text.trim()}) has no times. Write all parts as in "0-4: a dog walks; 4-8: it jumps".`); // prettier-ignore
     }
     const [from, until] = [Number(found[1]), Number(found[2])];
     const before = parts.at(-1);
     if (until <= from || from < (before?.until ?? 0)) {
-      throw new InvalidRequestError(`The times ${found[1]}-${found[2]} of the prompt must follow each other.`);
+      throw new InvalidRequestError(`prompt (=${text.trim()}): its times must rise, and parts follow each other.`);
     }
     parts.push({ from, until, prompt: named(found[3]!.trim(), before?.prompt) });
   }

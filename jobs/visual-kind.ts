@@ -89,19 +89,22 @@ const controls = ['image', 'last', 'control', 'mask', 'reference'] as const sati
 function refuseDirection({ name, defaults }: Model, request: ParsedRequest): void {
   const { fps = defaults.fps, frames = defaults.frames, seconds = promptSeconds(request.prompt) ?? 0 } = request;
   const field = (['extend', 'between', 'restyle', 'loop'] as const).find((one) => request[one] !== undefined && request[one] !== false); // prettier-ignore
-  const long = seconds * fps > frames + 2 ? 'seconds' : undefined;
-  if ((field ?? long) === undefined) return;
+  if (field === undefined && seconds * fps <= frames + 2) return;
+  const asked =
+    field === undefined ? `seconds (=${seconds}) of more than a clip` : `${field} (=${String(request[field])})`;
   throw new InvalidRequestError(
-    `${field ?? `seconds (=${seconds}) of more than a clip`} cannot be asked of ${name}, which takes pictures through channels of its own. Use a model that makes clips of words, or Wan 2.2 TI2V.`,
+    `${asked} cannot be asked of ${name}, which takes pictures through channels of its own. Use a model that makes clips of words, or Wan 2.2 TI2V.`,
   );
 }
 
 function checkPictures({ name, transformer }: Model, { image, last }: Visual): void {
   const { posEmbedLength, attendsToImage } = transformer.config;
   if (image === undefined)
-    throw new InvalidRequestError(`${name} starts from a picture. Give it one: --image first.png.`);
+    throw new InvalidRequestError(`image is missing: ${name} starts from a picture. Give it one: --image first.png.`);
   if (posEmbedLength !== null && last === undefined)
-    throw new InvalidRequestError(`${name} goes from a first to a last picture. Give it both: --image and --last.`);
+    throw new InvalidRequestError(
+      `last is missing: ${name} goes from a first to a last picture. Give it both: --image and --last.`,
+    );
   if (posEmbedLength === null && attendsToImage && last !== undefined)
     throw new InvalidRequestError(
       `last (=${last}) cannot be given to ${name}, which was taught with a first picture alone.`,

@@ -139,6 +139,7 @@ export class Worker {
       throw this.#failed(row, stops.cancelled);
     }
     const { data } = row;
+    if (data.attempts !== undefined) row.opts.attempts = data.attempts; // BullMQ keeps what a row was added with
     if (data.kind === 'batch') return batchCounts(row);
     if (data.kind === 'follow') return this.#follow(row, data, token);
     if (this.#options.until === 'one') await this.#bull.pause(true);

@@ -152,7 +152,10 @@ export class Agent {
   /** A sentence, the same as data for clients that know no structured content, and links to clips. */
   async #result({ data, videos, texts = [], links = [], hasFailed = false }: ToolOutcome): Promise<CallToolResult> {
     const content: ContentBlock[] = texts.map((text) => ({ type: 'text', text }));
-    for (const video of videos) content.push({ type: 'text', text: await this.#describe(video) });
+    for (const video of videos) {
+      const lines = [await this.#describe(video), ...video.notices];
+      content.push({ type: 'text', text: lines.join('\n') });
+    }
     content.push({ type: 'text', text: JSON.stringify(data) });
     content.push(...links, ...videos.filter(({ status }) => status === 'completed').map((video) => clipLink(video)));
     return { content, structuredContent: { ...data }, ...(hasFailed && { isError: true }) };

@@ -96,10 +96,16 @@ export function withoutPaths(message: string): string {
   return message.replace(/(?<![\w.:/])(?:[A-Za-z]:)?(?:[\\/][^\s\\/,;:()"']+)+[\\/]([^\s\\/,;:()"']+)/g, '$1');
 }
 
-/** The messages of stories name a field as `width (=33) must be …`, two that quarrel as `loop and last do not go together`. */
+/**
+ * The messages of stories name fields as `width (=33) must be …`, `sigmas (=…) and steps (=3) …`, `image is missing: …`, two that
+ * quarrel as `loop and last do not go together`.
+ */
 function invalid(message: string): Problem {
   const pair = /^([a-z]\w*) (?:and ([a-z]\w*) do not go together|says something about ([a-z]\w*), which)/.exec(message);
-  const single = Array.from(message.matchAll(/(?:^|[.] )([a-z]\w*) \(=/g), ([, param]) => param!);
+  const single = Array.from(
+    message.matchAll(/(?:^|[.,] |\band )([a-z]\w*) (?:\(=|is missing[.:])/g),
+    ([, param]) => param!,
+  );
   const params = pair === null ? single : pair.slice(1).filter((param) => param !== undefined);
   const fields = params.map((param) => ({ param, message }));
   return new Problem(422, message, { code: 'invalid_request', fields });

@@ -26,6 +26,7 @@ export const videoSchema = z.object({
   remixed_from_video_id: z.null(),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
   remaining_seconds: z.number().nullable().describe('estimated work that is left, without waiting'),
+  notices: z.array(z.string()).describe('what one should know, such as words that the model does not know'),
   render: z
     .looseObject({})
     .describe('every choice that was made: steps, sampler, guidance, shift, seed, frames, fps, …'),
@@ -55,9 +56,13 @@ export function videoObject({ record, job, hasClip }: Video): VideoObject {
     remixed_from_video_id: null,
     error: status === 'failed' ? errorOf(job) : null,
     remaining_seconds: status === 'in_progress' ? remainingOf(job) : null,
+    notices: (job?.notices ?? []).map(shownNotice),
     render,
   };
 }
+
+/** Without folders and addresses, which are nobody else's business. */
+const shownNotice = (notice: string): string => withoutPaths(notice.replace(/\b(openai):\S+|\b(hf:)\S*[\\/]/g, '$1$2'));
 
 export const estimateSchema = z.object({
   object: z.literal('video.estimate'),

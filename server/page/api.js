@@ -14,6 +14,7 @@
  * @property {string} prompt
  * @property {{ code: string, message: string } | null} error
  * @property {number | null} remaining_seconds
+ * @property {readonly string[]} notices
  * @property {{ width: number, height: number, frames: number, seed: number, steps: number, guidance: number, negativePrompt?: string, expand?: string, path?: string }} render
  *
  * @typedef {object} Capabilities

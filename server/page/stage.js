@@ -4,7 +4,7 @@ import { contentUrl, deleteVideo, followVideo } from './api.js';
 import { announce, element, make, prefersStillness } from './dom.js';
 import { mosaicOf, tilesFor } from './mosaic.js';
 import { clearWords, offerWords } from './stage-words.js';
-import { factsOf, stateOf } from './words.js';
+import { factsOf, sentence, stateOf } from './words.js';
 
 /** @typedef {import('./api.js').Video} Video */
 /** @typedef {{ onChange: (video: Video) => void, onRemoved: () => void, onReuse: (video: Video) => void, onTrouble: (error: unknown) => void }} Listeners */
@@ -18,6 +18,7 @@ const frame = element('frame', HTMLDivElement);
 const title = element('stage-title', HTMLHeadingElement);
 const state = element('stage-state', HTMLParagraphElement);
 const facts = element('stage-facts', HTMLParagraphElement);
+const notices = element('stage-notices', HTMLParagraphElement);
 const download = element('download', HTMLAnchorElement);
 const again = element('again', HTMLButtonElement);
 const remove = element('remove', HTMLButtonElement);
@@ -84,6 +85,7 @@ export function clear() {
   title.textContent = 'Nothing here yet';
   state.textContent = 'The clip you make takes shape here, tile by tile.';
   facts.textContent = '';
+  notices.textContent = '';
   for (const action of [download, again, remove]) action.hidden = true;
 }
 
@@ -113,6 +115,7 @@ function render(video) {
   title.textContent = prompt;
   state.textContent = stateOf(video);
   facts.replaceChildren(...factsOf(video).map((fact) => make('span', 'fact', fact)));
+  notices.textContent = video.notices.map(sentence).join(' ');
   mosaic?.lay(status === 'completed' ? 1 : progress / 100);
   if (isUnderWay) {
     frame.setAttribute('role', 'progressbar');

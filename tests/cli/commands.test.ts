@@ -97,6 +97,7 @@ describe('tessera train and eval', { timeout: 180_000 }, () => {
     [['eval', '--model', 'nothing'], 'there is no model of that name'],
     [['eval', '--model', 'tiny', '--stage', 'vast'], 'stage (=vast) must be one of'],
     [['eval', '--model', 'tiny', '--prompts', 'some'], 'prompts (=some)'],
+    [['eval', '--model', 'tiny', '--steps', '0', '--sampler', 'magic'], 'sampler (="magic") must be one of'],
     [
       ['eval', '--model', 'tiny', '--only', 'path'],
       'only (=path) chooses among the ways to direct a clip. Give it with --direct <n>.',

@@ -1,6 +1,6 @@
 // Expansion by a local server that speaks the endpoint's protocol: kept where it says what was wished, refused where it does not,
 // asked for once, recorded, and bounded in time.
-import { readdir } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localEngine } from '../../graph/engine.ts';
@@ -87,11 +87,33 @@ describe('a prompt', () => {
     expect(two.id).toBe(one.id);
     expect(stub.questions).toHaveLength(1);
     expect(await readdir(join(cacheFolder, 'expansions'))).toHaveLength(1);
+    stub.answer = () => 'A dog jumps in the snow.';
+    const { job } = await jobPreparer({ ...settings, cacheFolder: await scratch() })(request);
+    expect(job.notices).toContainEqual(expect.stringMatching(/shown as it is: "kitty" is missing/));
     stub.answer = () => 'A kitty that is jumping in the winter.';
     const elsewhere = jobPreparer({ ...settings, cacheFolder: await scratch() });
     expect((await elsewhere(request)).id).toBe(one.id); // the job is named by the wish
     expect((await elsewhere({ ...request, expand: 'openai:http://127.0.0.1:9' })).id).not.toBe(one.id);
   });
+});
+
+test('nobody is asked to expand what has no place to go, but for the rest of what was begun', async () => {
+  const stub = await stubEndpoint();
+  stub.answer = () => caption;
+  const folder = await scratch();
+  const request = { prompt: wish, model: 'tiny', expand: `openai:${stub.url}`, output: join(folder, 'x.mp4') };
+  const inCache = { ...settings, cacheFolder: folder };
+  await writeFile(request.output, 'of somebody');
+  await expect(generate(request, { engine, settings: inCache })).rejects.toThrow('exists already');
+  await expect(jobPreparer(inCache)(request)).rejects.toThrow('exists already');
+  expect(stub.questions).toEqual([]);
+
+  const two = { ...request, output: join(folder, 'two.mp4'), clips: 2 };
+  const { clips } = await generate(two, { engine, settings: inCache });
+  await rm(clips[1]!.path);
+  const again = await generate(two, { engine, settings: inCache });
+  expect(again.clips.map(({ sha256 }) => sha256)).toEqual(clips.map(({ sha256 }) => sha256));
+  expect(stub.questions).toHaveLength(1);
 });
 
 test('an expander must be one that there is', async () => {

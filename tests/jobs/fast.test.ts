@@ -97,7 +97,7 @@ describe('--sigmas', () => {
   it.each([
     [{ sigmas: [0.5, 0.75] }, 'must be noise levels that fall'],
     [{ sigmas: [1, 0] }, 'must be noise levels that fall'],
-    [{ sigmas: [1, 0.5], steps: 3 }, 'sigmas are 2 levels and steps (=3)'],
+    [{ sigmas: [1, 0.5], steps: 3 }, 'sigmas (=1,0.5) are 2 levels and steps (=3) other ones'],
   ])('refuses %j', async (request, message) => {
     await expect(render(request)).rejects.toThrow(message);
   });

@@ -94,5 +94,7 @@ it('refuses what is no picture, what is not there, and models that start from te
     /nowhere\.png\) cannot be read: there is no such file/,
   );
   await expect(render({ ...cat, model: 'text-only' })).rejects.toThrow(/cannot be given to text-only/);
-  await expect(render({ prompt: 'a cat', model: 'starts', fit: 'contain' })).rejects.toThrow(/fit says how/);
+  await expect(render({ prompt: 'a cat', model: 'starts', fit: 'contain' })).rejects.toThrow(
+    /fit \(=contain\) says how/,
+  );
 });

@@ -67,7 +67,9 @@ describe('checkMemory', () => {
 
   it('names something smaller of the same proportions that does fit', () => {
     const refuse = () => checkMemory(model, renderOf(8192, 4096, 10001), 4e9);
-    expect(refuse).toThrow(/8192x4096 with 10001 frames needs about \d+ GB of memory; this machine has 4\.0 GB\./);
+    expect(refuse).toThrow(
+      /width \(=8192\), height \(=4096\) and frames \(=10001\) need about \d+ GB of memory; this machine has 4\.0 GB\./,
+    );
     const [, width, height, frames] = /About (\d+)x(\d+) with (\d+) frames would fit/
       .exec(messageOf(refuse))!
       .map(Number);

@@ -93,7 +93,7 @@ describe('planRender', () => {
 
   it('refuses what cannot fit before anything is built', async () => {
     const request = { prompt: 'a cat', model: 'tiny', width: 8192, height: 8192, frames: 9993 };
-    await expect(planRender(request, settings)).rejects.toThrow(/needs about .* of memory; this machine has/);
+    await expect(planRender(request, settings)).rejects.toThrow(/need about .* of memory; this machine has/);
   });
 
   it('agrees with what a render is refused by', async () => {

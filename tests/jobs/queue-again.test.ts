@@ -48,11 +48,11 @@ describe.each(storeKinds)('a job that is asked for again, in %s', { timeout: 15 
     expect(await work()).toMatchObject({ failed: 1 });
     expect(await queue.need(job.id)).toMatchObject({ state: 'failed', request: { overwrite: false } });
     expect(await readFile(asked.output, 'utf8')).toBe('mine');
-    const again = await queue.submit({ ...asked, overwrite: true }, { priority: 7 });
-    expect(again).toMatchObject({ isNew: false, job: { id: job.id, state: 'waiting', priority: 7, request: { overwrite: true } } }); // prettier-ignore
+    const again = await queue.submit({ ...asked, overwrite: true }, { priority: 7, attempts: 5 });
+    expect(again).toMatchObject({ isNew: false, job: { id: job.id, state: 'waiting', priority: 7, attempts: { most: 5 }, request: { overwrite: true } } }); // prettier-ignore
     // What was asked last outlives a cancellation.
     await queue.cancel(job.id);
-    expect(await queue.retry(job.id)).toMatchObject({ state: 'waiting', priority: 7 });
+    expect(await queue.retry(job.id)).toMatchObject({ state: 'waiting', priority: 7, attempts: { most: 5 } });
     const first = await queue.submit(request(), { priority: 6 });
     const last = await queue.submit(request(), { priority: 8 });
     const waiting = await queue.list({ state: 'waiting' });

@@ -198,7 +198,9 @@ describe.each(storeKinds)('the queue in %s', { timeout: 15 * MINUTES }, (kind) =
 
   it('tries again with a fresh engine when the engine was killed', async () => {
     const asked = request({ steps: LONG, frames: 33 });
-    const { job } = await queue.submit(asked);
+    const { job } = await queue.submit(asked, { attempts: 1 });
+    await queue.cancel(job.id);
+    await queue.submit(asked, { attempts: 2 }); // what is asked last holds
     const working = work();
     const running = await until('an engine samples', async () => {
       const now = await queue.need(job.id);

@@ -92,11 +92,12 @@ describe.each([
 
   it('render a clip, tell how far it is, and link to it', async () => {
     const told: Progress[] = [];
-    const wish = { model: 'tiny', prompt: 'a red cat', seed: 7, steps: 40 };
+    const wish = { model: 'tiny', prompt: 'a red unicorn', seed: 7, steps: 40 };
     const result = await call('generate', { ...wish, waitSeconds: 3600 }, (one) => void told.push(one));
     expect(result.isError, textOf(result)).toBeUndefined();
     const video = videoOf(result);
-    expect(video).toMatchObject({ status: 'completed', prompt: 'a red cat', render: { seed: 7, steps: 40 } });
+    expect(video).toMatchObject({ status: 'completed', prompt: 'a red unicorn', render: { seed: 7, steps: 40 } });
+    expect(textOf(result)).toContain('tiny does not know these words: unicorn.');
     expect(told.length).toBeGreaterThan(0);
     expect(told.every(({ total, message }) => total === 100 && typeof message === 'string')).toBe(true);
     expect(told.map(({ progress }) => progress)).toEqual([...new Set(told.map(({ progress }) => progress))].sort((a, b) => a - b)); // prettier-ignore

@@ -36,7 +36,7 @@ describe('the page', { timeout: 20 * MINUTES }, () => {
       await page.keyboard.press('Control+A');
       await page.keyboard.type(text);
     };
-    await type('#prompt', 'a red cat walks');
+    await type('#prompt', 'a red unicorn walks');
     await type('#seed', '7');
     await tabTo(page, 'summary');
     await page.keyboard.press('Enter');
@@ -53,16 +53,17 @@ describe('the page', { timeout: 20 * MINUTES }, () => {
     expect((await progress()).length).toBeGreaterThan(0);
     await page.waitForFunction('document.querySelector("video")?.duration > 0');
     expect(await page.locator('#stage-facts').textContent()).toContain('seed 7');
+    expect(await page.locator('#stage-notices').textContent()).toBe('Tiny does not know these words: unicorn.');
     await page.locator('#estimate', { hasText: 'This clip is there already.' }).waitFor();
 
     const { data } = await server.openai.videos.list();
-    expect(data).toMatchObject([{ prompt: 'a red cat walks', model: 'tiny', size: '32x32', status: 'completed' }]);
+    expect(data).toMatchObject([{ prompt: 'a red unicorn walks', model: 'tiny', size: '32x32', status: 'completed' }]);
     await page.locator('.card .thumb img.ready').waitFor();
-    expect(await page.locator('.card .words').allTextContents()).toEqual(['a red cat walks']);
+    expect(await page.locator('.card .words').allTextContents()).toEqual(['a red unicorn walks']);
     const download = page.waitForEvent('download');
     await tabTo(page, '#download');
     await page.keyboard.press('Enter');
-    expect((await download).suggestedFilename()).toBe('a-red-cat-walks.mp4');
+    expect((await download).suggestedFilename()).toBe('a-red-unicorn-walks.mp4');
 
     await tabTo(page, '.card');
     await page.keyboard.press('Enter');

@@ -7,6 +7,7 @@ import { generateSchema } from '../../jobs/request.ts';
 import { checkExposure } from '../../server/access.ts';
 import { withoutPaths } from '../../server/problems.ts';
 import { sharedScratch } from '../jobs/scratch.ts';
+import { writeTinyModel } from '../jobs/tiny-model.ts';
 import { malformedBodies, malformedTargets } from './malformed.ts';
 import { badFields, startServer, type TestServer } from './running.ts';
 
@@ -16,6 +17,7 @@ const token = 'a-token-of-the-tests';
 let open: TestServer;
 let locked: TestServer;
 beforeAll(async () => {
+  await writeTinyModel(join(folder, 'open', 'models', 'i2v'), { family: 'wan2.1', variant: 'i2v' });
   open = await startServer(join(folder, 'open'), { workers: 0, maxWaiting: 3 });
   locked = await startServer(join(folder, 'locked'), { workers: 0, token });
 }, 10 * MINUTES);
@@ -43,6 +45,14 @@ describe('a server that is asked wrongly', { timeout: 10 * MINUTES }, () => {
     ['more than all of a picture', { prompt: 'a cat', likeWeight: 2 }, ['likeWeight']],
     ['what was read from a picture', { prompt: 'a cat', likeness: 'dog, snow' }, ['likeness']],
     ['more than one clip', { prompt: 'a cat', clips: 2 }, ['clips']],
+    ['no picture to start from', { prompt: 'a cat', model: 'i2v' }, ['image']],
+    ['guidance of an expert that there is not', { prompt: 'a cat', guidanceLow: 3 }, ['guidanceLow']],
+    ['levels that are not the steps', { prompt: 'a cat', sigmas: [1, 0.5], steps: 3 }, ['sigmas', 'steps']],
+    ['a fit of nothing', { prompt: 'a cat', fit: 'cover' }, ['fit']],
+    ['a part without times', { prompt: '0-1: a cat; a dog' }, ['prompt']],
+    ['times that run backwards', { prompt: '1-2: a cat; 0-1: a dog' }, ['prompt']],
+    ['more than memory holds', { prompt: 'a cat', size: '8192x8192', frames: 9993 }, ['width', 'height', 'frames']],
+    ['weights that were not made', { prompt: 'a cat', weights: 'int8' }, ['weights']],
   ])('names the fields for %s', async (_, body, fields) => {
     const answer = await open.post(body);
     expect(answer.status).toBe(422);

@@ -22,8 +22,8 @@ afterAll(() => server.close(), 10 * MINUTES);
 describe('a server of videos', { timeout: 10 * MINUTES }, () => {
   it('works with the official client, from a wish to a clip and its end', async () => {
     const { videos } = server.openai;
-    const created = await videos.create({ model: 'tiny', prompt: 'a red cat', seconds: '1' as '4', size: '64x32' as '720x1280' }); // prettier-ignore
-    expect(created).toMatchObject({ object: 'video', model: 'tiny', prompt: 'a red cat', size: '64x32', seconds: '1', error: null }); // prettier-ignore
+    const created = await videos.create({ model: 'tiny', prompt: 'a red unicorn', seconds: '1' as '4', size: '64x32' as '720x1280' }); // prettier-ignore
+    expect(created).toMatchObject({ object: 'video', model: 'tiny', prompt: 'a red unicorn', size: '64x32', seconds: '1', error: null }); // prettier-ignore
     expect(['queued', 'in_progress']).toContain(created.status);
     expect(created.created_at).toBeGreaterThan(1.7e9);
     const done = await until('it is completed', async () => {
@@ -35,6 +35,7 @@ describe('a server of videos', { timeout: 10 * MINUTES }, () => {
       progress: 100,
       expires_at: null,
       render: { frames: 5, seconds: 1, fps: 8, seed: 0, steps: 4 },
+      notices: ['tiny does not know these words: unicorn.'],
     });
     expect(done.completed_at).toBeGreaterThanOrEqual(done.created_at);
     const clip = Buffer.from(await (await videos.downloadContent(created.id)).arrayBuffer());
