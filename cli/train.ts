@@ -40,7 +40,7 @@ const stages = {
   vae: 'pictures, clips (default), refine, decoder',
   clip: 'both (default), pictures',
   dit: 'gate, pictures, stills, layouts, moves, paths, given, words, clips, wide (default)',
-  captioner: 'words, projection, both (default), whole, named',
+  captioner: 'words, projection, both (default), whole',
   expander: 'has no stages',
 };
 

@@ -75,11 +75,8 @@ export const captionerJson = (decoder: object = decoderJson, vision: object = vi
   text_config: decoder,
 });
 
-/**
- * `words` teaches the decoder to talk, `projection` where pictures stand among words, `both` goes on with the two, `whole` with the tower
- * as well. `named` teaches the decoder to find in pictures what it is asked, with words in the places of patches: what they show.
- */
-export const captionerStages = ['words', 'projection', 'both', 'whole', 'named'] as const;
+/** `words` teaches the decoder to talk, `projection` where pictures stand among words, `both` goes on with the two, `whole` with the tower as well. */
+export const captionerStages = ['words', 'projection', 'both', 'whole'] as const;
 export type CaptionerStage = (typeof captionerStages)[number];
 
 export interface CaptionerRecipe {
@@ -93,19 +90,14 @@ export interface CaptionerRecipe {
   readonly stage: CaptionerStage;
 }
 
-/** Stages that are about where which of two actors is: half of their clips have two. */
-const aboutTwo: readonly CaptionerStage[] = ['whole', 'named'];
-
-const batches = { words: 64, projection: 16, both: 16, whole: 16, named: 32 } as const satisfies Record<CaptionerStage, number>; // prettier-ignore
-
-/** Batch 16 with pictures; what needs none is cheaper. */
+/** Batch 16 with pictures; words alone are short and cheap. */
 export function captionerRecipe(stage: CaptionerStage): CaptionerRecipe {
   const json = captionerJson();
   return {
     json,
     config: parseLlavaConfig(json),
-    world: { ...fullWorld, twoActors: aboutTwo.includes(stage) ? 0.5 : 0.25 },
-    batch: batches[stage],
+    world: { ...fullWorld, twoActors: stage === 'whole' ? 0.5 : 0.25 }, // two are what is learned last
+    batch: stage === 'words' ? 64 : 16,
     captions: 0.5,
     stage,
   };
@@ -117,5 +109,4 @@ export const taught: Readonly<Record<CaptionerStage, RegExp>> = {
   projection: /^multi_modal_projector\./,
   both: /^(multi_modal_projector|language_model)\./,
   whole: /./,
-  named: /^language_model\./,
 };

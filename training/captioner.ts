@@ -1,15 +1,13 @@
 // Trains nano's captioner, a LLaVA (Liu et al. 2023, section 4.2), on captions of the world and on questions whose answers the
 // world knows. LLaVA begins with a decoder that can talk; ours learns to first, from words alone. Then the projection learns alone,
 // then both; last, if wished, the tower too, whose patches are asked for what they show (said-patches.ts).
-import { llamaEmbeddings } from '../conditioning/llama.ts';
 import { llavaFeatures, llavaLogits, llavaProjection, nextWordLoss, picturesInLine } from '../conditioning/llava.ts';
 import { tokensOfPicture } from '../conditioning/llava-config.ts';
 import { flatLayout, initialState, views } from '../graph/adamw.ts';
 import type { AdamState } from '../graph/adamw.ts';
 import { add, input, mul } from '../graph/build.ts';
 import { compile } from '../graph/compile.ts';
-
-import { type Parameters, type ParameterScope, parameterScope, type ParameterSpec } from '../graph/parameters.ts';
+import { type ParameterScope, parameterScope, type ParameterSpec } from '../graph/parameters.ts';
 import { openRuntimeSession } from '../graph/session.ts';
 import type { RuntimeSession } from '../graph/session.ts';
 import type { Tensor } from '../graph/tensor.ts';
@@ -19,7 +17,7 @@ import { captionerTokenizer, conversationLength, taught } from './captioner-reci
 import type { CaptionerRecipe } from './captioner-recipe.ts';
 import { conversationFeeds, drawConversation, promptIds } from './captioner-words.ts';
 import type { TrainingTask } from './loop.ts';
-import { namedFeeds, patchFeeds, patchLoss, SAID } from './said-patches.ts';
+import { patchFeeds, patchLoss, SAID } from './said-patches.ts';
 import type { Atlas } from './world/atlas.ts';
 import { randomOf } from './world/random.ts';
 import { sampleScene } from './world/scene.ts';
@@ -30,36 +28,22 @@ export const PICTURES = PICTURE_TIMES.length;
 /** Of what the patches are asked for: nouns and motions are few among the words, and the tower learns them from little else. */
 const SAID_WEIGHT = 0.2;
 
-/** What stands for a batch's pictures among the words, [B,tokens,D], if anything does, and where it comes from. */
-function picturesOf(p: Parameters, { config, batch, stage }: CaptionerRecipe) {
-  const { imageSize, channels, hiddenSize } = config.vision;
-  const count = batch * PICTURES;
-  const tokens = tokensOfPicture(config);
-  if (stage === 'words') return {};
-  if (stage === 'named') {
-    const patches = input('patches', [batch, PICTURES * tokens], 'int32');
-    return { pictures: llamaEmbeddings(p.at('language_model'), config.text, patches) };
-  }
-  const features =
-    stage === 'whole'
-      ? llavaFeatures(p, config, input('pixels', [count, channels, imageSize, imageSize]))
-      : input('features', [count, tokens, hiddenSize]);
-  const projected = llavaProjection(p, config, features);
-  return { features, projected, pictures: picturesInLine(projected, batch) };
-}
-
-/**
- * The loss over a batch of texts; inputs before, words, targets, and of pictures the features, the words of their patches, or pixels
- * and what patches show, as the stage has them.
- */
-export function captionerLoss(recipe: CaptionerRecipe, beforeLength: number) {
-  const { config, batch, stage } = recipe;
+/** The loss over a batch of texts; inputs before, words, targets, and features, or pixels and facts, where the stage has pictures. */
+export function captionerLoss({ config, batch, stage }: CaptionerRecipe, beforeLength: number) {
   const scope = parameterScope();
   const p = scope.parameters;
-  const { pictures, features, projected } = picturesOf(p, recipe);
+  const { imageSize, channels, hiddenSize } = config.vision;
+  const count = batch * PICTURES;
+  const features = {
+    words: () => undefined,
+    projection: () => input('features', [count, tokensOfPicture(config), hiddenSize]),
+    both: () => input('features', [count, tokensOfPicture(config), hiddenSize]),
+    whole: () => llavaFeatures(p, config, input('pixels', [count, channels, imageSize, imageSize])),
+  }[stage]();
+  const projected = features && llavaProjection(p, config, features);
   const logits = llavaLogits(p, config, {
     before: input('before', [batch, beforeLength], 'int32'),
-    pictures,
+    pictures: projected && picturesInLine(projected, batch),
     words: input('words', [batch, conversationLength], 'int32'),
   });
   const targets = input('targets', [batch, conversationLength, config.text.vocabularySize]);
@@ -126,13 +110,6 @@ export function captionerTask(
       const words = conversationFeeds(tokenizer, said, { length: conversationLength, vocabulary: config.text.vocabularySize }); // prettier-ignore
       const feeds = { ...fed, ...words };
       if (stage === 'words') return { bucket: stage, samples: batch, feeds };
-      if (stage === 'named') {
-        return {
-          bucket: stage,
-          samples: batch,
-          feeds: { ...feeds, ...namedFeeds(scenes, config, { tokenizer, random }) },
-        };
-      }
       const pixels = pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, config.vision.imageSize)));
       if (stage === 'whole') {
         return { bucket: stage, samples: batch, feeds: { ...feeds, pixels, ...patchFeeds(scenes, config, tokenizer) } };

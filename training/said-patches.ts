@@ -7,13 +7,12 @@ import type { TextTokenizer } from '../conditioning/tokenizer.ts';
 import { add, div, input, linear, logSoftmax, mul, neg, sum } from '../graph/build.ts';
 import type { Node } from '../graph/node.ts';
 import type { Parameters } from '../graph/parameters.ts';
-import { int32Tensor, tensor } from '../graph/tensor.ts';
+import { tensor } from '../graph/tensor.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { PICTURE_TIMES } from './scene-pictures.ts';
-import type { Random } from './world/random.ts';
 import type { Actor, Scene } from './world/scene.ts';
 import { actorBoxAt, boundsOf } from './world/track.ts';
-import { MOTIONS, NOUN_NAMES, PLACES } from './world/vocabulary.ts';
+import { MOTIONS } from './world/vocabulary.ts';
 
 /** Name prefix of the head's parameters, which no model has. */
 export const SAID = 'said';
@@ -24,15 +23,8 @@ const PLACE_WEIGHT = 0.1;
 /** An actor's box, of which a patch's middle must be within this share: sprites leave the corners of theirs empty. */
 const CORE = 0.85;
 
-/** A patch's middle in the frame that it is of, in fractions of it, and the frame's clip time. */
-interface Patch {
-  readonly x: number;
-  readonly y: number;
-  readonly at: number;
-}
-
 /** The first picture shows one moment in `across` x `across` patches, the second four of them, two by two. */
-function* patchesOf(edge: number): Generator<Patch> {
+function* patchesOf(edge: number): Generator<{ readonly x: number; readonly y: number; readonly at: number }> {
   for (const times of PICTURE_TIMES) {
     const side = Math.sqrt(times.length);
     for (let row = 0; row < edge; row++) {
@@ -44,36 +36,17 @@ function* patchesOf(edge: number): Generator<Patch> {
   }
 }
 
-/** The actor that is seen in the middle of a patch; the later is drawn over the earlier. */
-function actorAt(scene: Scene, { x, y, at }: Patch): Actor | undefined {
+/** The actor that is seen at a point of a square frame, in fractions of it; the later is drawn over the earlier. */
+function actorAt(
+  scene: Scene,
+  { x, y, at }: { readonly x: number; readonly y: number; readonly at: number },
+): Actor | undefined {
   return scene.actors.findLast((actor) => {
     const { left, top, right, bottom } = boundsOf(actorBoxAt(scene, actor, at, { width: 1, height: 1 }), 1);
     const [middleX, middleY] = [(left + right) / 2, (top + bottom) / 2];
     return Math.abs(x - middleX) < (CORE * (right - left)) / 2 && Math.abs(y - middleY) < (CORE * (bottom - top)) / 2;
   });
 }
-
-/** How many of the named patches say another thing, as a tower errs. */
-const MISNAMED = 0.05;
-
-/** A word for each patch of scenes' pictures, in the tower's place: `patches` [B,pictures*patches] int32. */
-export function namedFeeds(
-  scenes: readonly Scene[],
-  config: LlavaConfig,
-  { tokenizer, random }: { readonly tokenizer: TextTokenizer; readonly random: Random },
-): Record<string, Tensor> {
-  const patches = [...patchesOf(config.vision.imageSize / config.vision.patchSize)];
-  const name = (scene: Scene, patch: Patch): string => {
-    if (random.chance(MISNAMED)) return random.pick([...NOUN_NAMES, ...PLACES]);
-    return actorAt(scene, patch)?.noun ?? scene.place;
-  };
-  const words = scenes.flatMap((scene) => patches.map((patch) => random.pick(wordsOf(name(scene, patch), tokenizer))));
-  return { patches: int32Tensor(words, [scenes.length, patches.length]) };
-}
-
-const wordsOf = (name: string, tokenizer: TextTokenizer): readonly number[] => [
-  ...tokenizer.encode(name, 8).ids.slice(1, -1),
-];
 
 /** Labels of the patches of scenes' pictures: `said.words` [B*pictures,patches,vocabulary], `said.motion` [B*pictures,patches,motions]. */
 export function patchFeeds(
@@ -89,7 +62,7 @@ export function patchFeeds(
   for (const scene of scenes) {
     for (const patch of patchesOf(edge)) {
       const actor = actorAt(scene, patch);
-      const ids = wordsOf(actor?.noun ?? scene.place, tokenizer);
+      const ids = tokenizer.encode(actor?.noun ?? scene.place, 8).ids.slice(1, -1);
       for (const id of ids) words[row * vocabularySize + id] = (actor === undefined ? PLACE_WEIGHT : 1) / ids.length;
       if (actor !== undefined) motions[row * MOTIONS.length + MOTIONS.indexOf(actor.motion)] = 1;
       row++;

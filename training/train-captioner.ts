@@ -25,7 +25,7 @@ export interface PreparedCaptioner {
 const INSPECTED = 24;
 
 /** The projection alone bears a higher rate, and a decoder that can talk already only a lower one. */
-const learningRates = { words: 1e-3, projection: 1e-3, both: 1e-3, whole: 3e-4, named: 1e-3 } as const satisfies Record<CaptionerStage, number>; // prettier-ignore
+const learningRates = { words: 1e-3, projection: 1e-3, both: 1e-3, whole: 3e-4 } as const satisfies Record<CaptionerStage, number>; // prettier-ignore
 
 /** @throws InvalidRequestError for a stage that there is not, or that has nothing to go on from */
 export async function prepareCaptioner(
@@ -43,10 +43,9 @@ export async function prepareCaptioner(
     const weights = learned(before, state);
     const engine = localEngine();
     const source = { config: recipe.config, weights: (name: string) => weights[name], tokenizer: captionerTokenizer() };
-    const { each, noun, motion, place, both, answers, byKind } = await evaluateReader(await openLlavaReader(engine, source), atlas, { clips: INSPECTED }); // prettier-ignore
+    const { each, noun, motion, place, answers } = await evaluateReader(await openLlavaReader(engine, source), atlas, { clips: INSPECTED }); // prettier-ignore
     await engine.close();
-    const shares = { noun, motion, place, both, answers, relation: byKind['relation'], presence: byKind['presence'] };
-    const percent = Object.fromEntries(Object.entries(shares).map(([name, share]) => [name, share?.percent]));
+    const percent = { noun: noun.percent, motion: motion.percent, place: place.percent, answers: answers.percent };
     return { ...percent, captions: each.slice(0, 4).map(({ caption }) => caption) };
   };
   return {
