@@ -44,7 +44,7 @@ export function llavaLogits(p: Parameters, { text }: LlavaConfig, { before, pict
   return llamaHead(decoder, text, slice(states, 1, embedded.shape[1]! - words.shape[1]!));
 }
 
-/** Mean cross-entropy of the words that are to be said. @param targets [B,L,vocabulary], the words' weights, zero where nothing is learned */
+/** Weighted mean cross-entropy, of the words that are to be said or of other classes. @param targets [B,L,vocabulary], the words' weights, zero where nothing is learned */
 export function nextWordLoss(logits: Node, targets: Node): Node {
   const axes = [0, 1, 2];
   return neg(div(sum(mul(logSoftmax(logits), targets), axes), add(sum(targets, axes), 1e-6)));

@@ -2,9 +2,10 @@
 // are, for the word that names the actor there, or the place; and a head that is thrown away reads the actor's motion off it. Captions
 // alone say too little of where what is, so that of two actors the second was not found.
 import { llamaHead } from '../conditioning/llama.ts';
+import { nextWordLoss } from '../conditioning/llava.ts';
 import type { LlavaConfig } from '../conditioning/llava-config.ts';
 import type { TextTokenizer } from '../conditioning/tokenizer.ts';
-import { add, div, input, linear, logSoftmax, mul, neg, sum } from '../graph/build.ts';
+import { add, input, linear } from '../graph/build.ts';
 import type { Node } from '../graph/node.ts';
 import type { Parameters } from '../graph/parameters.ts';
 import { tensor } from '../graph/tensor.ts';
@@ -23,7 +24,7 @@ const PLACE_WEIGHT = 0.1;
 /** An actor's box, of which a patch's middle must be within this share: sprites leave the corners of theirs empty. */
 const CORE = 0.85;
 
-/** The first picture shows one moment in `across` x `across` patches, the second four of them, two by two. */
+/** In the order of the tower's tokens: the first picture shows one moment, the second four, two by two; `edge` patches across each. */
 function* patchesOf(edge: number): Generator<{ readonly x: number; readonly y: number; readonly at: number }> {
   for (const times of PICTURE_TIMES) {
     const side = Math.sqrt(times.length);
@@ -75,11 +76,6 @@ export function patchFeeds(
   };
 }
 
-/** Weighted mean cross-entropy. */
-function crossEntropy(logits: Node, labels: Node): Node {
-  return neg(div(sum(mul(logSoftmax(logits), labels), [0, 1, 2]), add(sum(labels, [0, 1, 2]), 1e-6)));
-}
-
 /**
  * Cross-entropy of the patches' words and of their motions.
  * @param features of the tower, [P,tokens,visionWidth] @param projected [P,tokens,D]
@@ -89,7 +85,7 @@ export function patchLoss(p: Parameters, { text }: LlavaConfig, features: Node, 
   const words = llamaHead(p.at('language_model'), text, projected);
   const head = p(`${SAID}.motion.weight`, [MOTIONS.length, width], { kind: 'normal', std: width ** -0.5 });
   return add(
-    crossEntropy(words, input(`${SAID}.words`, [pictures, patches, text.vocabularySize])),
-    crossEntropy(linear(features, head), input(`${SAID}.motion`, [pictures, patches, MOTIONS.length])),
+    nextWordLoss(words, input(`${SAID}.words`, [pictures, patches, text.vocabularySize])),
+    nextWordLoss(linear(features, head), input(`${SAID}.motion`, [pictures, patches, MOTIONS.length])),
   );
 }

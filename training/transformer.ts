@@ -227,8 +227,8 @@ export function transformerTask(
       const draws = createRandom(step, index);
       const sigmas = drawSigmas(draws, recipe.sigma, bucket.batch);
       const perFrame = frames > 1 && recipe.firstFrameGiven > 0;
-      const drawGiven = (): GivenEnds => (random.chance(recipe.firstFrameGiven) ? aPicture : nothingGiven);
-      const given = scenes.map(() => (bucket.changes === true ? aPicture : (bucket.given ?? drawGiven())));
+      const always = bucket.changes === true ? aPicture : bucket.given;
+      const given = scenes.map(() => always ?? (random.chance(recipe.firstFrameGiven) ? aPicture : nothingGiven));
       const clips = stacked(
         await modelLatents(scenes, { ...sources, config: recipe.config }, { bucket, given }),
         shape,

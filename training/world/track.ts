@@ -83,7 +83,7 @@ export function actorBoxAt(scene: Scene, actor: Actor, t: number, size: FrameSiz
   return takenOver(box, posedBox(scene, { ...actor, ...was }, { t, done: at }, size), t / TAKEN_OVER, size);
 }
 
-/** What is left of a box where another takes over smoothly, turned back the shorter way. @param part of the way, in [0, 1] */
+/** The box before, on its smooth way to the other, turning the shorter way round. @param part of that way, in [0, 1] */
 function takenOver(box: ActorBox, before: ActorBox, part: number, { width, height }: FrameSize): ActorBox {
   const left = 1 - part * part * (3 - 2 * part);
   const blend = (name: 'x' | 'y' | 'width' | 'height'): number => box[name] + left * (before[name] - box[name]);
