@@ -17,13 +17,12 @@ export function snapshotTensors({ latents, state, memory }: Snapshot, shape: rea
 }
 
 function memoryTensors(memory: StepMemory, shape: readonly number[]): Map<string, Tensor> {
-  const { expert, skipped, sensitivity, timestep, input, velocity, earlier, difference } = memory;
-  const numbers = Float32Array.of(expert, skipped, sensitivity, timestep, earlier?.timestep ?? 0);
+  const { expert, computed, skipped, sensitivity, timestep, input, velocity, difference } = memory;
+  const numbers = Float32Array.of(expert, computed, skipped, sensitivity, timestep);
   return new Map([
     ['numbers', tensor(numbers, [numbers.length])],
     ['input', tensor(input, shape)],
     ['velocity', tensor(velocity, shape)],
-    ...(earlier ? [['earlier', tensor(earlier.velocity, shape)] as const] : []),
     ...(difference ? [['difference', tensor(difference, shape)] as const] : []),
   ]);
 }
@@ -47,12 +46,8 @@ export function readSnapshot(tensors: ReadonlyMap<string, Tensor>, size: number)
 }
 
 function readMemory(numbers: Float32Array, values: (name: string) => Float32Array | undefined): StepMemory | undefined {
-  const [expert = 0, skipped = 0, sensitivity = 0, timestep = 0, earlierTimestep = 0] = numbers;
+  const [expert = 0, computed = 0, skipped = 0, sensitivity = 0, timestep = 0] = numbers;
   const [input, velocity] = [values('memory.input'), values('memory.velocity')];
-  const [earlier, difference] = [values('memory.earlier'), values('memory.difference')];
   if (input === undefined || velocity === undefined) return undefined;
-  return {
-    ...{ expert, skipped, sensitivity, timestep, input, velocity, difference },
-    ...(earlier && { earlier: { timestep: earlierTimestep, velocity: earlier } }),
-  };
+  return { expert, computed, skipped, sensitivity, timestep, input, velocity, difference: values('memory.difference') };
 }

@@ -1,7 +1,7 @@
 // Step caching without training: a step whose velocity can be foretold is not computed. When to skip is EasyCache's rule on the
 // transformer's whole output (Zhou et al. 2025, arXiv 2507.02860, eq. 5-7), with MagCache's bound on skips in a row (Ma et al.
-// 2025, arXiv 2506.09045). Instead of the last output a skipped step gets the line through the last two that were computed.
-// Late steps keep the last guidance difference and run the prompt alone (CFG-Cache of FasterCache, Lv et al. 2024, arXiv
+// 2025, arXiv 2506.09045). Instead of the last output a skipped step gets the velocity to the clip that the last computed one
+// foresaw. Late steps keep the last guidance difference and run the prompt alone (CFG-Cache of FasterCache, Lv et al. 2024, arXiv
 // 2410.19355, and Adaptive Guidance, Castillo et al. 2023, arXiv 2312.12487). All that is remembered is a record, in and out.
 import type { Velocity } from './guidance.ts';
 
@@ -9,15 +9,14 @@ import type { Velocity } from './guidance.ts';
 export interface StepMemory {
   /** Which expert computed all this. */
   readonly expert: number;
-  /** Steps skipped since the last one that was computed. */
+  /** Steps that were computed, and those skipped since the last of them. */
+  readonly computed: number;
   readonly skipped: number;
   /** k of the paper: change of output over change of input, between the last two computed steps; 0 while there is one. */
   readonly sensitivity: number;
   readonly timestep: number;
   readonly input: Float32Array;
   readonly velocity: Float32Array;
-  /** Of the computed step before the last one. */
-  readonly earlier?: { readonly timestep: number; readonly velocity: Float32Array } | undefined;
   /** conditional - unconditional, as it was last computed. */
   readonly difference?: Float32Array | undefined;
 }
@@ -38,9 +37,9 @@ export interface StepCacheOptions {
 export const fastPreset = {
   warmUp: 0.2,
   leastComputed: 4,
-  tolerance: 0.2,
+  tolerance: 0.4,
   mostSkipped: 2,
-  guided: 0.85,
+  guided: 0.95,
 } satisfies StepCacheOptions;
 
 /** Fewer steps than those that are computed first, one that may be skipped and the last are all computed. */
@@ -83,7 +82,7 @@ export function cachedVelocity(
       const expert = expertAt(at.timestep);
       const known = memory?.expert === expert ? memory : undefined;
       if (known !== undefined && maySkip(at, known, options)) {
-        return { velocity: foretold(known, at.timestep), memory: { ...known, skipped: known.skipped + 1 } };
+        return { velocity: foretold(known, at), memory: { ...known, skipped: known.skipped + 1 } };
       }
       const given = isLate(at, options) ? known?.difference : undefined;
       const { velocity, difference } = await guided(experts[expert]!, at, given);
@@ -132,16 +131,16 @@ const isLate = ({ step, steps }: StepNumber, options: StepCacheOptions): boolean
   step >= Math.ceil(options.guided * steps);
 
 function maySkip(at: CachedStep, known: StepMemory, options: StepCacheOptions): boolean {
-  if (!isSkippable(at, known.skipped, options) || !known.earlier) return false;
+  if (!isSkippable(at, known.skipped, options) || known.computed < 2) return false;
   const { latents } = at;
   const change = (known.sensitivity * meanDistance(latents, known.input)) / meanDistance(known.velocity);
   return change < options.tolerance;
 }
 
-/** v(t) on the line through the last two computed velocities. */
-function foretold({ timestep, velocity, earlier }: StepMemory, at: number): Float32Array {
-  const reach = (at - timestep) / (timestep - earlier!.timestep);
-  return velocity.map((value, i) => value + (value - earlier!.velocity[i]!) * reach);
+/** The velocity from here to the clip that the last computed step foresaw. */
+function foretold({ input, timestep, velocity }: StepMemory, at: CachedStep): Float32Array {
+  const [then, now] = [timestep / 1000, at.timestep / 1000]; // sigmas
+  return velocity.map((value, i) => (at.latents[i]! - (input[i]! - then * value)) / now);
 }
 
 interface Guided {
@@ -163,11 +162,18 @@ interface Computed extends Guided {
 }
 
 function remember({ latents, timestep }: CachedStep, { expert, velocity, difference, known }: Computed): StepMemory {
-  const base = { expert, skipped: 0, timestep, input: latents, velocity, difference };
+  const base = {
+    expert,
+    computed: 1 + (known?.computed ?? 0),
+    skipped: 0,
+    timestep,
+    input: latents,
+    velocity,
+    difference,
+  };
   if (known === undefined) return { ...base, sensitivity: 0 };
   const sensitivity = meanDistance(velocity, known.velocity) / meanDistance(latents, known.input);
-  const earlier = { timestep: known.timestep, velocity: known.velocity };
-  return { ...base, sensitivity: Math.fround(sensitivity), earlier };
+  return { ...base, sensitivity: Math.fround(sensitivity) };
 }
 
 function minus(a: Float32Array, b: Float32Array): Float32Array {

@@ -166,7 +166,7 @@ export function latentsKey(render: Render, model: Model, device = 'cpu'): string
   const { fps, model: _name, lora: _files, loraLenient: _lenient, ...settings } = withoutPaths(render);
   const sampled = { ...settings, ...((followsTime(render) || hasTimes(render)) && { fps }) };
   return createHash('sha256')
-    .update(JSON.stringify(['latents 1', model.fingerprint, sampled, ...(device === 'cpu' ? [] : [device])]))
+    .update(JSON.stringify(['latents 2', model.fingerprint, sampled, ...(device === 'cpu' ? [] : [device])]))
     .digest('hex');
 }
 
