@@ -50,12 +50,20 @@ export function llamaEmbeddings(p: Parameters, config: LlamaConfig, inputIds: No
   return gather(embeddingTable(p, config), inputIds);
 }
 
-/** Hidden states before each layer and after the last norm, of whole sequences of embeddings [B,N,D], words' or others'. */
-export function llamaStates(p: Parameters, config: LlamaConfig, embedded: Node): readonly Node[] {
+/**
+ * Hidden states before each layer and after the last norm, of whole sequences.
+ * @param embedded [B,N,D], words' or others' @param bias [1 or B,1,N,N], 0 where a position may look; causal if left out
+ */
+export function llamaStates(
+  p: Parameters,
+  config: LlamaConfig,
+  embedded: Node,
+  bias = causalBias(embedded.shape[1]!),
+): readonly Node[] {
   const length = embedded.shape[1]!;
   const { cos, sin } = rotationTables(config, 0, length);
   const rotation = { cos: constant(cos), sin: constant(sin) };
-  return decoder(p, config, { embedded, rotation, bias: causalBias(length) }, (_, keys, values) => ({ keys, values }));
+  return decoder(p, config, { embedded, rotation, bias }, (_, keys, values) => ({ keys, values }));
 }
 
 /** The names of one layer's caches as inputs. As outputs, after the step, they are called `next.` and the same. */
@@ -160,7 +168,7 @@ function splitHeads(x: Node, heads: number): Node {
 /**
  * Attention in which each key head serves heads / kvHeads neighbouring query heads (Ainslie et al. 2023). The queries of
  * a group are stacked as rows, so keys and values are read where they lie and never repeated.
- * @param q [B,N,heads*headDim] @param memory [B,kvHeads,L,headDim] @param bias [1,1,N,L]
+ * @param q [B,N,heads*headDim] @param memory [B,kvHeads,L,headDim] @param bias [1 or B,1,N,L]
  * @returns [B,N,heads*headDim]
  */
 function groupedAttention(q: Node, memory: ReturnType<Remember>, config: LlamaConfig, bias: Node): Node {
@@ -172,7 +180,7 @@ function groupedAttention(q: Node, memory: ReturnType<Remember>, config: LlamaCo
   const scores = matmul(rows, memory.keys, { transB: true, alpha: headDim ** -0.5 }); // [B,kvHeads,group*N,L]
   const biased = add(
     reshape(scores, [batch, kvHeads, group, tokens, length]),
-    reshape(bias, [1, 1, 1, tokens, length]),
+    reshape(bias, [bias.shape[0]!, 1, 1, tokens, length]),
   );
   const weights = reshape(softmax(biased), [batch, kvHeads, group * tokens, length]);
   const mixed = reshape(matmul(weights, memory.values), [batch, heads, tokens, headDim]);

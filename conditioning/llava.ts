@@ -33,14 +33,20 @@ export interface LlavaInputs {
   readonly pictures?: Node | undefined;
   /** [B,L] int32, the words behind them: question and answer, padded. */
   readonly words: Node;
+  /** [1 or B,1,M+K+L,M+K+L], 0 where a position may look; causal if left out. */
+  readonly bias?: Node;
 }
 
 /** Logits of the word that follows each of the words behind the pictures, [B,L,vocabulary]. */
-export function llavaLogits(p: Parameters, { text }: LlavaConfig, { before, pictures, words }: LlavaInputs): Node {
+export function llavaLogits(
+  p: Parameters,
+  { text }: LlavaConfig,
+  { before, pictures, words, bias }: LlavaInputs,
+): Node {
   const decoder = p.at('language_model');
   const [opening, closing] = [llamaEmbeddings(decoder, text, before), llamaEmbeddings(decoder, text, words)];
   const embedded = concat([opening, ...(pictures === undefined ? [] : [pictures]), closing], 1); // [B,M+K+L,D]
-  const states = llamaStates(decoder, text, embedded).at(-1)!;
+  const states = llamaStates(decoder, text, embedded, bias).at(-1)!;
   return llamaHead(decoder, text, slice(states, 1, embedded.shape[1]! - words.shape[1]!));
 }
 

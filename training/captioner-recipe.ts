@@ -96,7 +96,7 @@ export function captionerRecipe(stage: CaptionerStage): CaptionerRecipe {
   return {
     json,
     config: parseLlavaConfig(json),
-    world: { ...fullWorld, twoActors: stage === 'whole' ? 0.5 : 0.25 }, // two are what is learned last
+    world: { ...fullWorld, twoActors: stage === 'both' || stage === 'whole' ? 0.5 : 0.25 }, // two are what is learned last
     batch: stage === 'words' ? 64 : 16,
     captions: 0.5,
     stage,

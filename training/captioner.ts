@@ -2,7 +2,7 @@
 // world knows. LLaVA begins with a decoder that can talk; ours learns to first, from words alone. Then the projection learns alone,
 // then both; last, if wished, the tower too, whose patches are asked for what they show (said-patches.ts).
 import { llavaFeatures, llavaLogits, llavaProjection, nextWordLoss, picturesInLine } from '../conditioning/llava.ts';
-import { tokensOfPicture } from '../conditioning/llava-config.ts';
+import { type LlavaConfig, tokensOfPicture } from '../conditioning/llava-config.ts';
 import { flatLayout, initialState, views } from '../graph/adamw.ts';
 import type { AdamState } from '../graph/adamw.ts';
 import { add, input, mul } from '../graph/build.ts';
@@ -14,7 +14,7 @@ import type { Tensor } from '../graph/tensor.ts';
 import { pixelsOf } from '../understanding/pixels.ts';
 import { PICTURE_TIMES, scenePictures } from './scene-pictures.ts';
 import { captionerTokenizer, conversationLength, taught } from './captioner-recipe.ts';
-import type { CaptionerRecipe } from './captioner-recipe.ts';
+import type { CaptionerRecipe, CaptionerStage } from './captioner-recipe.ts';
 import { conversationFeeds, drawConversation, promptIds } from './captioner-words.ts';
 import type { TrainingTask } from './loop.ts';
 import { patchFeeds, patchLoss, SAID } from './said-patches.ts';
@@ -28,7 +28,11 @@ export const PICTURES = PICTURE_TIMES.length;
 /** Of what the patches are asked for: nouns and motions are few among the words, and the tower learns them from little else. */
 const SAID_WEIGHT = 0.2;
 
-/** The loss over a batch of texts; inputs before, words, targets, and features, or pixels and facts, where the stage has pictures. */
+/** Tokens of a text's pictures. */
+const pictureTokens = (config: LlavaConfig, stage: CaptionerStage): number =>
+  stage === 'words' ? 0 : PICTURES * tokensOfPicture(config);
+
+/** The loss over a batch of texts; inputs before, words, targets, bias, and features, or pixels and facts, where the stage has pictures. */
 export function captionerLoss({ config, batch, stage }: CaptionerRecipe, beforeLength: number) {
   const scope = parameterScope();
   const p = scope.parameters;
@@ -41,10 +45,12 @@ export function captionerLoss({ config, batch, stage }: CaptionerRecipe, beforeL
     whole: () => llavaFeatures(p, config, input('pixels', [count, channels, imageSize, imageSize])),
   }[stage]();
   const projected = features && llavaProjection(p, config, features);
+  const all = beforeLength + pictureTokens(config, stage) + conversationLength;
   const logits = llavaLogits(p, config, {
     before: input('before', [batch, beforeLength], 'int32'),
     pictures: projected && picturesInLine(projected, batch),
     words: input('words', [batch, conversationLength], 'int32'),
+    bias: input('bias', [batch, 1, all, all]),
   });
   const targets = input('targets', [batch, conversationLength, config.text.vocabularySize]);
   const answers = nextWordLoss(logits, targets);
@@ -107,7 +113,7 @@ export function captionerTask(
         sampleScene(random.int(2 ** 31), { ...world, holdOut: 'train' }),
       );
       const said = scenes.map((scene) => drawConversation(scene, recipe.captions, random));
-      const words = conversationFeeds(tokenizer, said, { length: conversationLength, vocabulary: config.text.vocabularySize }); // prettier-ignore
+      const words = conversationFeeds(tokenizer, said, { length: conversationLength, vocabulary: config.text.vocabularySize, pictures: pictureTokens(config, stage) }); // prettier-ignore
       const feeds = { ...fed, ...words };
       if (stage === 'words') return { bucket: stage, samples: batch, feeds };
       const pixels = pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, config.vision.imageSize)));

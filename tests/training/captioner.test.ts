@@ -9,7 +9,7 @@ import { openSafetensors } from '../../io/safetensors.ts';
 import { captionerJson, captionerTokenizer, captionerTokenizerFiles, conversationLength, taught } from '../../training/captioner-recipe.ts'; // prettier-ignore
 import type { CaptionerRecipe } from '../../training/captioner-recipe.ts';
 import { exportCaptioner } from '../../training/captioner-files.ts';
-import { captionerLoss, captionerTask, freshCaptioner, learned } from '../../training/captioner.ts';
+import { captionerLoss, captionerTask, freshCaptioner, learned, PICTURES } from '../../training/captioner.ts';
 import { conversationFeeds, drawConversation, FACT_WEIGHT, promptIds } from '../../training/captioner-words.ts';
 import { judge, sceneSamples } from '../../training/evaluate-captioner.ts';
 import { loopDefaults, train, type TrainingTask } from '../../training/loop.ts';
@@ -21,7 +21,7 @@ import { loadAtlas } from '../../training/world/atlas.ts';
 import { caption, describe } from '../../training/world/captions.ts';
 import { askAbout, CAPTION_PROMPTS, questionKinds } from '../../training/world/questions.ts';
 import { randomOf } from '../../training/world/random.ts';
-import { fullWorld, sampleScene } from '../../training/world/scene.ts';
+import { fullWorld, sampleScene, seenFromOther } from '../../training/world/scene.ts';
 import { NOUN_NAMES, PLACES } from '../../training/world/vocabulary.ts';
 import { openLlavaFolder, openLlavaReader } from '../../understanding/llava-reader.ts';
 import { pixelsOf } from '../../understanding/pixels.ts';
@@ -83,7 +83,7 @@ test('learns all answers of a conversation, and of each just the answer', () => 
     const scene = sampleScene(seed, fullWorld);
     const turns = drawConversation(scene, 0.5, randomOf(seed));
     const vocabulary = recipe.config.text.vocabularySize;
-    const feeds = conversationFeeds(tokenizer, [turns], { length: conversationLength, vocabulary });
+    const feeds = conversationFeeds(tokenizer, [turns], { length: conversationLength, vocabulary, pictures: 4 });
     const [words, targets] = [feeds['words']!.data as Int32Array, feeds['targets']!.data as Float32Array];
     const taughtWords: number[] = [];
     for (let at = 0; at < conversationLength; at++) {
@@ -96,6 +96,39 @@ test('learns all answers of a conversation, and of each just the answer', () => 
     const count = Array.from(turns.keys()).find((n) => answers.slice(0, n + 1).flat().length === taughtWords.length);
     expect(taughtWords).toEqual(answers.slice(0, count! + 1).flat());
     expect(count).toBeGreaterThanOrEqual(2);
+  }
+});
+
+test('turns of a conversation see the pictures and not each other', () => {
+  const turns = [
+    { question: 'is there a cat?', answer: 'no' },
+    { question: 'where is it?', answer: 'a meadow' },
+  ];
+  const pictures = 4;
+  const vocabulary = recipe.config.text.vocabularySize;
+  const feeds = conversationFeeds(tokenizer, [turns], { length: conversationLength, vocabulary, pictures });
+  const [words, bias] = [feeds['words']!.data as Int32Array, feeds['bias']!];
+  const [all, shared] = [bias.shape[3]!, feeds['before']!.data.length + pictures];
+  const seenBy = (word: string): string => {
+    const at = shared + words.lastIndexOf(tokenizer.encode(word, 8).ids[1]!);
+    const row = (bias.data as Float32Array).subarray(at * all, (at + 1) * all);
+    expect(row.subarray(0, shared).every((one) => one === 0)).toBe(true);
+    return tokenizer.decode([...words].filter((_, i) => row[shared + i] === 0));
+  };
+  expect(seenBy('no')).toBe('is there a cat ? assistant : no');
+  expect(seenBy('meadow')).toBe('where is it ? assistant : a meadow');
+});
+
+test('a scene can be told from either actor', () => {
+  const scene = sampleScene(3, { ...fullWorld, twoActors: 1 });
+  const other = seenFromOther(scene);
+  expect(other.actors).toEqual([scene.actors[1], scene.actors[0]]);
+  expect(other.relation).not.toBe(scene.relation);
+  expect(seenFromOther(other)).toEqual(scene);
+  for (let seed = 0; seed < 40; seed++) {
+    const [told, ...asked] = drawConversation(sampleScene(seed, { ...fullWorld, twoActors: 1 }), 1, randomOf(seed));
+    expect(told!.answer).not.toMatch(/right of|below/);
+    expect(asked.filter(({ question }) => question.startsWith('is there')).length).toBe(4);
   }
 });
 
@@ -120,7 +153,7 @@ test('says of a few scenes what it was taught of them', { timeout: 600_000 }, as
     ...conversationFeeds(
       tokenizer,
       turns.map((turn) => [turn]),
-      { length: conversationLength, vocabulary: recipe.config.text.vocabularySize },
+      { length: conversationLength, vocabulary: recipe.config.text.vocabularySize, pictures: PICTURES * 16 },
     ),
     pixels: pixelsOf(scenes.flatMap((scene) => scenePictures(scene, atlas, 32))),
     ...patchFeeds(scenes, recipe.config, tokenizer),

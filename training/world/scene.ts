@@ -107,6 +107,12 @@ export const STAYS = ['still', 'bounce', 'spin', 'grow', 'shrink', 'sway', 'jump
 const CALM: readonly Motion[] = ['still', 'spin', 'grow', 'shrink', 'sway'];
 const REVERSED = { 'left of': 'right of', 'right of': 'left of', above: 'below', below: 'above' } as const;
 
+/** The same scene, told from its second actor where it has one. */
+export function seenFromOther(scene: Scene): Scene {
+  if (scene.relation === 'none') return scene;
+  return { ...scene, relation: REVERSED[scene.relation], actors: scene.actors.toReversed() };
+}
+
 /** The pan that follows a sideways walk, else any camera. */
 function drawCamera(random: Random, motion: Motion, direction: 1 | -1): Camera {
   const follow = motion === 'left' ? 'left' : motion === 'right' ? 'right' : direction > 0 ? 'right' : 'left';
