@@ -54,6 +54,12 @@ const motionsAlone = {
   scenes: 1_500,
 } as const;
 
+/** The same of all nouns, in all styles. */
+const allWords = {
+  ...motionsAlone,
+  world: { ...motionsAlone.world, nouns: fullWorld.nouns, styles: fullWorld.styles },
+} as const;
+
 /**
  * The curriculum, narrow to wide. Each stage goes on from the checkpoint of the one before it. Latent frames after the first stand
  * for four frames and look different, so actors are learned in them anew, at rest, before they move. Then layouts, which say
@@ -146,10 +152,21 @@ export const transformerStages = {
       { ...clip, scenes: 250, sizeRange: [0.43, 0.45], batch: 3, share: 0.05, changes: true },
     ],
   },
+  looks: {
+    ...common,
+    ...allWords,
+    buckets: [
+      { ...smallPicture, scenes: 12_000, share: 0.6 },
+      { ...picture, scenes: 2_500, share: 0.08 },
+      { ...smallClip, scenes: 2_500, frames: 5, batch: 12, sizeRange: [0.8, 0.9], share: 0.12 },
+      { ...smallClip, scenes: 2_500, sizeRange: [0.86, 0.9], batch: 12, share: 0.1 },
+      { ...smallClip, scenes: 1_500, sizeRange: [0.55, 0.7], batch: 12, share: 0.05, paths: true },
+      { ...middleClip, scenes: 500, share: 0.05 },
+    ],
+  },
   words: {
     ...common,
-    ...motionsAlone,
-    world: { ...motionsAlone.world, nouns: fullWorld.nouns, styles: fullWorld.styles },
+    ...allWords,
     buckets: [
       { ...smallPicture, scenes: 4_000, share: 0.06 },
       { ...picture, scenes: 1_200, share: 0.04 },
