@@ -1,7 +1,7 @@
 // How nano's transformer is taught, stage by stage, from single pictures of few nouns to clips on paths. Numbers here were chosen by
 // short runs; docs/training-nano.md tells which.
 import { transformerConfig } from './recipes.ts';
-import type { TransformerRecipe } from './transformer.ts';
+import type { TransformerBucket, TransformerRecipe } from './transformer.ts';
 import { fullWorld } from './world/scene.ts';
 import type { WorldOptions } from './world/scene.ts';
 
@@ -59,6 +59,36 @@ const allWords = {
   ...motionsAlone,
   world: { ...motionsAlone.world, nouns: fullWorld.nouns, styles: fullWorld.styles },
 } as const;
+
+/**
+ * Clips of all kinds, on paths and with given frames, which are shown to go on from a film, to lead up to one, to join two and to go over into another
+ * motion. @param times as many scenes as 48 nouns in one style need
+ */
+const goingOn = (times: number) =>
+  [
+    { ...smallPicture, scenes: 2_000 * times, share: 0.08 },
+    { ...picture, scenes: 600 * times, share: 0.06 },
+    { ...smallClip, scenes: 800 * times, frames: 5, batch: 20, sizeRange: [0.8, 0.9], share: 0.08 },
+    { ...clip, scenes: 400 * times, frames: 5, batch: 6, sizeRange: [0.4, 0.48], share: 0.04 },
+    { ...smallClip, scenes: 800 * times, sizeRange: [0.86, 0.9], batch: 12, share: 0.09 },
+    { ...middleClip, scenes: 400 * times, share: 0.08 },
+    { ...clip, scenes: 350 * times, sizeRange: [0.43, 0.45], batch: 3, share: 0.12 },
+    { ...smallClip, scenes: 500 * times, sizeRange: [0.55, 0.7], batch: 12, share: 0.07, paths: true },
+    { ...middleClip, scenes: 250 * times, sizeRange: [0.45, 0.6], share: 0.04, paths: true },
+    { ...clip, scenes: 200 * times, sizeRange: [0.38, 0.48], batch: 3, share: 0.04, paths: true },
+    { ...smallClip, scenes: 150 * times, width: 112, sizeRange: [0.7, 0.9], share: 0.02 },
+    { ...smallClip, scenes: 150 * times, height: 112, sizeRange: [0.7, 0.9], share: 0.02 },
+    { ...smallClip, scenes: 150 * times, frames: 33, batch: 6, sizeRange: [0.86, 0.9], share: 0.02 },
+    { ...smallClip, scenes: 600 * times, sizeRange: [0.86, 0.9], batch: 12, share: 0.06, given: { first: 2, last: 0 } },
+    { ...middleClip, scenes: 300 * times, share: 0.04, given: { first: 2, last: 0 } },
+    { ...clip, scenes: 300 * times, sizeRange: [0.43, 0.45], batch: 3, share: 0.06, given: { first: 2, last: 0 } },
+    { ...smallClip, scenes: 300 * times, sizeRange: [0.86, 0.9], batch: 12, share: 0.03, given: { first: 0, last: 1 } },
+    { ...clip, scenes: 200 * times, sizeRange: [0.43, 0.45], batch: 3, share: 0.03, given: { first: 0, last: 1 } },
+    { ...middleClip, scenes: 200 * times, share: 0.02, given: { first: 2, last: 1 } },
+    { ...smallClip, scenes: 400 * times, sizeRange: [0.86, 0.9], batch: 12, share: 0.05, changes: true },
+    { ...middleClip, scenes: 200 * times, share: 0.03, changes: true },
+    { ...clip, scenes: 250 * times, sizeRange: [0.43, 0.45], batch: 3, share: 0.05, changes: true },
+  ] as const satisfies readonly TransformerBucket[];
 
 /**
  * The curriculum, narrow to wide. Each stage goes on from the checkpoint of the one before it. Latent frames after the first stand
@@ -124,34 +154,7 @@ export const transformerStages = {
       { ...clip, scenes: 500, sizeRange: [0.38, 0.48], batch: 3, share: 0.1, paths: true },
     ],
   },
-  given: {
-    ...common,
-    ...motionsAlone,
-    buckets: [
-      { ...smallPicture, scenes: 2_000, share: 0.08 },
-      { ...picture, scenes: 600, share: 0.06 },
-      { ...smallClip, scenes: 800, frames: 5, batch: 20, sizeRange: [0.8, 0.9], share: 0.08 },
-      { ...clip, scenes: 400, frames: 5, batch: 6, sizeRange: [0.4, 0.48], share: 0.04 },
-      { ...smallClip, scenes: 800, sizeRange: [0.86, 0.9], batch: 12, share: 0.09 },
-      { ...middleClip, scenes: 400, share: 0.08 },
-      { ...clip, scenes: 350, sizeRange: [0.43, 0.45], batch: 3, share: 0.12 },
-      { ...smallClip, scenes: 500, sizeRange: [0.55, 0.7], batch: 12, share: 0.07, paths: true },
-      { ...middleClip, scenes: 250, sizeRange: [0.45, 0.6], share: 0.04, paths: true },
-      { ...clip, scenes: 200, sizeRange: [0.38, 0.48], batch: 3, share: 0.04, paths: true },
-      { ...smallClip, scenes: 150, width: 112, sizeRange: [0.7, 0.9], share: 0.02 },
-      { ...smallClip, scenes: 150, height: 112, sizeRange: [0.7, 0.9], share: 0.02 },
-      { ...smallClip, scenes: 150, frames: 33, batch: 6, sizeRange: [0.86, 0.9], share: 0.02 },
-      { ...smallClip, scenes: 600, sizeRange: [0.86, 0.9], batch: 12, share: 0.06, given: { first: 2, last: 0 } },
-      { ...middleClip, scenes: 300, share: 0.04, given: { first: 2, last: 0 } },
-      { ...clip, scenes: 300, sizeRange: [0.43, 0.45], batch: 3, share: 0.06, given: { first: 2, last: 0 } },
-      { ...smallClip, scenes: 300, sizeRange: [0.86, 0.9], batch: 12, share: 0.03, given: { first: 0, last: 1 } },
-      { ...clip, scenes: 200, sizeRange: [0.43, 0.45], batch: 3, share: 0.03, given: { first: 0, last: 1 } },
-      { ...middleClip, scenes: 200, share: 0.02, given: { first: 2, last: 1 } },
-      { ...smallClip, scenes: 400, sizeRange: [0.86, 0.9], batch: 12, share: 0.05, changes: true },
-      { ...middleClip, scenes: 200, share: 0.03, changes: true },
-      { ...clip, scenes: 250, sizeRange: [0.43, 0.45], batch: 3, share: 0.05, changes: true },
-    ],
-  },
+  given: { ...common, ...motionsAlone, buckets: goingOn(1) },
   looks: {
     ...common,
     ...allWords,
@@ -164,30 +167,7 @@ export const transformerStages = {
       { ...middleClip, scenes: 500, share: 0.05 },
     ],
   },
-  words: {
-    ...common,
-    ...allWords,
-    buckets: [
-      { ...smallPicture, scenes: 4_000, share: 0.06 },
-      { ...picture, scenes: 1_200, share: 0.04 },
-      { ...smallClip, frames: 5, batch: 20, sizeRange: [0.8, 0.9], share: 0.06 },
-      { ...smallClip, scenes: 2_500, sizeRange: [0.86, 0.9], batch: 12, share: 0.18 },
-      { ...middleClip, scenes: 900, share: 0.1 },
-      { ...clip, scenes: 600, sizeRange: [0.43, 0.45], batch: 3, share: 0.12 },
-      { ...smallClip, scenes: 1_500, sizeRange: [0.55, 0.7], batch: 12, share: 0.1, paths: true },
-      { ...middleClip, scenes: 600, sizeRange: [0.45, 0.6], share: 0.06, paths: true },
-      { ...clip, scenes: 400, sizeRange: [0.38, 0.48], batch: 3, share: 0.04, paths: true },
-      { ...smallClip, scenes: 300, width: 112, sizeRange: [0.7, 0.9], share: 0.02 },
-      { ...smallClip, scenes: 300, height: 112, sizeRange: [0.7, 0.9], share: 0.02 },
-      { ...smallClip, scenes: 300, frames: 33, batch: 6, sizeRange: [0.86, 0.9], share: 0.02 },
-      { ...smallClip, scenes: 900, sizeRange: [0.86, 0.9], batch: 12, share: 0.05, given: { first: 2, last: 0 } },
-      { ...middleClip, scenes: 400, share: 0.03, given: { first: 2, last: 0 } },
-      { ...clip, scenes: 250, sizeRange: [0.43, 0.45], batch: 3, share: 0.03, given: { first: 2, last: 0 } },
-      { ...smallClip, scenes: 600, sizeRange: [0.86, 0.9], batch: 12, share: 0.03, given: { first: 0, last: 1 } },
-      { ...clip, scenes: 200, sizeRange: [0.43, 0.45], batch: 3, share: 0.02, given: { first: 0, last: 1 } },
-      { ...middleClip, scenes: 300, share: 0.02, given: { first: 2, last: 1 } },
-    ],
-  },
+  words: { ...common, ...allWords, buckets: goingOn(2) },
   clips: {
     ...common,
     world: { ...calm, motions: fullWorld.motions },
