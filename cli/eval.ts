@@ -153,7 +153,12 @@ async function scoreWishes(request: EvaluationRequest, json = false): Promise<vo
   const { evaluateWishes } = await import('../training/evaluate-wishes.ts');
   const scores = await interruptible((signal) => evaluateWishes({ ...request, signal, onProgress: tell }));
   if (json) return console.log(JSON.stringify({ model: request.model, ...scores }));
-  const rows = { 'noun@1 of wishes': scores.asTheyAre, 'noun@1 expanded': scores.expanded, changed: scores.changed };
+  const rows = {
+    'noun@1 of wishes': scores.asTheyAre,
+    'noun@1 expanded': scores.expanded,
+    'noun@1 of plain captions': scores.plainly,
+    changed: scores.changed,
+  };
   console.log(table([['score', 'value', ''], ...Object.entries(rows).map(([name, one]) => shareRow(name, one))]));
 }
 

@@ -1,5 +1,5 @@
-// `tessera eval --expand`: what nano shows of wishes that people might type, as they are and expanded by its own expander. The same seeds
-// are sampled for both; what a clip shows is told without a trained network.
+// `tessera eval --expand`: what nano shows of wishes that people might type, as they are and expanded by its own expander, beside what it
+// shows of plain captions that say the same. The same seeds are sampled for all three; what a clip shows is told without a trained network.
 import { join } from 'node:path';
 import { expandWish } from '../expansion/expand-wish.ts';
 import { openExpanderFolder, openNanoExpander } from '../expansion/nano-expander.ts';
@@ -12,12 +12,16 @@ import { makeReferences } from './scores/references.ts';
 import type { SceneFacts } from './scores/score.ts';
 import { share, type Share } from './scores/summary.ts';
 import { loadAtlas } from './world/atlas.ts';
+import { describe } from './world/captions.ts';
+import { fullWorld, sampleScene } from './world/scene.ts';
 import { MOTIONS, type Place } from './world/vocabulary.ts';
 
 export interface WishScores {
   /** Whether the named thing is what the clip shows best. */
   readonly asTheyAre: Share;
   readonly expanded: Share;
+  /** Of the world's own plain captions of the same thing, motion and place. */
+  readonly plainly: Share;
   /** Wishes that the expander changed. */
   readonly changed: Share;
 }
@@ -29,17 +33,33 @@ export async function evaluateWishes(request: Omit<EvaluationRequest, 'captions'
   const texts = await expansionsOf(request.model, wishes);
   const model = await openSampledModel(request.model);
   const references = makeReferences(await loadAtlas(world.styles, nouns), world.styles, nouns);
-  const prompts = wishes.flatMap((wish, i) => {
-    const facts = factsOfWish(wish);
-    return [wish.wish, texts[i]!].map((prompt) => ({ prompt, facts }));
-  });
-  const scores = await scoreSamples(model, prompts, references, request);
-  const verdicts = scores.map(({ nounRank }) => nounRank === 0);
+  const facts = wishes.map(factsOfWish);
+  const shows = async (prompts: readonly string[], turn: number): Promise<Share> => {
+    const onProgress = (done: number): void => request.onProgress?.(turn * prompts.length + done, 3 * prompts.length);
+    const asked = prompts.map((prompt, i) => ({ prompt, facts: facts[i]! }));
+    const scores = await scoreSamples(model, asked, references, { ...request, onProgress });
+    return share(scores.map(({ nounRank }) => nounRank === 0));
+  };
+  const plain = facts.map((one, i) => plainCaption(one, i));
   return {
-    asTheyAre: share(verdicts.filter((_, i) => i % 2 === 0)),
-    expanded: share(verdicts.filter((_, i) => i % 2 === 1)),
+    asTheyAre: await shows(
+      wishes.map(({ wish }) => wish),
+      0,
+    ),
+    expanded: await shows(texts, 1),
+    plainly: await shows(plain, 2),
     changed: share(wishes.map(({ wish }, i) => texts[i] !== wish)),
   };
+}
+
+function plainCaption({ nouns, style, motion, place }: SceneFacts, seed: number): string {
+  const options = { ...fullWorld, nouns, styles: [style], motions: [motion], places: [place] };
+  const still = { twoActors: 0, cameraMoves: 0, weather: 0 };
+  const scene = sampleScene(seed, { ...options, ...still });
+  const naming = [0, 1, 2, 3]
+    .map((draw) => describe(scene, 4 * seed + draw, 'plain'))
+    .find(({ hypernym }) => !hypernym);
+  return naming!.text;
 }
 
 async function expansionsOf(model: string, wishes: readonly Wish[]): Promise<readonly string[]> {
