@@ -1,12 +1,14 @@
 // `npm run bench:stages -- <model folder> --size 256x256x17 --size 832x480x17`: how fast each stage of a checkpoint is beside a bare
-// matrix product of the same run, at each size. Made for folders of scripts/random-checkpoint.ts. A product is timed before and
-// after each run of a stage, so that what else the machine does meanwhile slows both; the table has medians of the ratios.
+// matrix product of the same run: steps at each size, decoding of a tile, as large clips are decoded in tiles. Made for folders of
+// scripts/random-checkpoint.ts. A product is timed before and after each run of a stage, so that what else the machine does meanwhile
+// slows both; the table has medians of the ratios.
 // Options: --weights f16 (as --weights of generate), --text-weights int4, --rounds 3, --layers 30 (of the published model, if the
 // folder has fewer: tells the time of a whole pass), --only steps.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { decodeChunk } from '../compressor/autoencoder.ts';
 import { latentShape } from '../compressor/sizes.ts';
+import { defaultTiling } from '../compressor/tiling.ts';
 import { umt5States } from '../conditioning/umt5.ts';
 import { input } from '../graph/build.ts';
 import { compile, type CompiledGraph } from '../graph/compile.ts';
@@ -97,10 +99,11 @@ for (const text of values.size) {
     const seconds = (row.milliseconds / 1000) * (wholePassFlops(model, size, layers) / graph.flops);
     rows.push({ ...row, note: `a pass of ${layers} layers: ${seconds.toFixed(1)} s` });
   }
-  if (wanted('decode'))
-    rows.push(
-      await measure(`decode 5 frames, ${text}`, decodeGraph(model, size), { memoryPattern: false, arena: false }),
-    );
+}
+if (wanted('decode')) {
+  const { tileWidth: width, tileHeight: height } = defaultTiling;
+  const options = { memoryPattern: false, arena: false };
+  rows.push(await measure('decode 5 frames of a tile', decodeGraph(model, { width, height, frames: 5 }), options));
 }
 console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}, ${positionals[0]}`);
 printTable(

@@ -17,7 +17,7 @@ export interface ScoringOptions extends SamplingOptions {
   readonly sheet?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
-  /** Called with the frames of each clip, in the order of the prompts. */
+  /** Called with the frames of each clip, in the order of the prompts, before it is scored. */
   readonly onClip?: (frames: Uint8Array) => void;
 }
 
@@ -37,8 +37,8 @@ export async function scoreSamples(
   const texts = prompts.map(({ prompt }) => prompt);
   for await (const clip of sampleClips(model, texts, size, options)) {
     signal?.throwIfAborted();
-    scores.push(scoreClip(clip, size, prompts[scores.length]!.facts, references));
     onClip?.(clip);
+    scores.push(scoreClip(clip, size, prompts[scores.length]!.facts, references));
     if (sheet !== undefined && shown.length < ON_SHEET) shown.push(clip);
     onProgress?.(scores.length, prompts.length);
   }
