@@ -5,6 +5,7 @@ import { ffmpegDied, type FfmpegTools, fileArgument, startFfmpeg } from '../io/f
 import { SAFE_SOUND_INPUT } from '../io/probe-sound.ts';
 import type { Caption } from './cues.ts';
 import { loadFromHub, type ModelSource } from './transformers.ts';
+import { whisperOptions } from './whisper.ts';
 
 export interface Listener {
   readonly name: string;
@@ -23,6 +24,8 @@ export const SAMPLE_RATE = 16_000;
 const PIECE_SECONDS = 30;
 /** Quieter than this is silence (root mean square); models make words up of it. */
 const SILENCE = 0.002;
+/** Shorter than this is no word, as the rest after the last half minute may be; models make words up of it, or fail. */
+const SHORTEST_SECONDS = 0.1;
 
 /** @throws InvalidRequestError, ModelFileError, JobFailedError */
 export async function openListener(
@@ -34,12 +37,11 @@ export async function openListener(
     library.pipeline('automatic-speech-recognition', where, options as object),
   );
   const isWhisper = (run.model.config as { model_type?: string }).model_type === 'whisper';
-  const isManyTongued = (run.model.generation_config as { is_multilingual?: boolean } | null)?.is_multilingual === true;
-  const whisper = { return_timestamps: true, ...(language && isManyTongued && { language }) };
+  const optionsFor = isWhisper ? whisperOptions(run, language) : undefined;
   return {
     name: `hf:${model}`,
     hear: async (sound) => {
-      const { text, chunks } = await run(sound, isWhisper ? whisper : {});
+      const { text, chunks } = await run(sound, await optionsFor?.(sound));
       const lastsSeconds = sound.length / SAMPLE_RATE;
       const parts = chunks ?? [{ text, timestamp: [0, lastsSeconds] as [number, number] }];
       return parts.map(({ text, timestamp: [start, end] }) => ({
@@ -62,7 +64,7 @@ export async function* listen(
   let from = 0;
   for await (const sound of pieces(tools, path, signal)) {
     const untilSeconds = from + sound.length / SAMPLE_RATE;
-    const said = isSilent(sound) ? [] : await listener.hear(sound);
+    const said = isSilent(sound) || sound.length < SHORTEST_SECONDS * SAMPLE_RATE ? [] : await listener.hear(sound);
     const captions = said
       .filter(({ text, startSeconds, endSeconds }) => text !== '' && endSeconds > startSeconds)
       .map(({ text, startSeconds, endSeconds }) => ({

@@ -6,9 +6,9 @@ import { createRandom, type Random } from '../../dit/random.ts';
 import { encodeModel, type OnnxNodeProto, type OnnxTensorProto, type OnnxValueInfo } from '../../graph/onnx-proto.ts';
 import { fillNormal } from '../../dit/noise.ts';
 
-const FLOAT = 1;
-const INT64 = 7;
-const WIDTH = 8;
+export const FLOAT = 1;
+export const INT64 = 7;
+export const WIDTH = 8;
 const words = '<s> </s> <unk> <image> a the dog cat red blue house tree runs sits on in'.split(' ');
 
 /** A picture in, words out: a ViT-GPT2 in form, for the pipeline image-to-text. */
@@ -204,7 +204,7 @@ export async function writeTinyListener(folder: string): Promise<void> {
   });
 }
 
-const numbered = (tokens: readonly string[]): Record<string, number> =>
+export const numbered = (tokens: readonly string[]): Record<string, number> =>
   Object.fromEntries(tokens.map((token, id) => [token, id]));
 
 function tokenizer(tokenizer_class: string): Record<string, unknown> {
@@ -240,14 +240,14 @@ const pictures = (image_processor_type: string): Record<string, unknown> => ({
   image_std: [0.5, 0.5, 0.5],
 });
 
-async function write(folder: string, files: Readonly<Record<string, unknown>>): Promise<void> {
+export async function write(folder: string, files: Readonly<Record<string, unknown>>): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), content instanceof Uint8Array ? content : JSON.stringify(content));
   }
 }
 
-function encode(
+export function encode(
   nodes: readonly OnnxNodeProto[],
   initializer: readonly OnnxTensorProto[],
   input: readonly OnnxValueInfo[],
@@ -256,7 +256,7 @@ function encode(
   return encodeModel({ name: 'tiny', node: nodes, initializer, input, output });
 }
 
-function node(
+export function node(
   op_type: string,
   input: readonly string[],
   output: readonly string[],
@@ -269,12 +269,12 @@ function node(
 }
 
 /** A value of so many axes, of any length each. */
-function value(name: string, elem_type: number, axes: number): OnnxValueInfo {
+export function value(name: string, elem_type: number, axes: number): OnnxValueInfo {
   const dim = Array.from({ length: axes }, () => ({})) as { dim_value: number }[];
   return { name, type: { tensor_type: { elem_type, shape: { dim } } } };
 }
 
-const ints = (name: string, values: readonly number[]): OnnxTensorProto => ({
+export const ints = (name: string, values: readonly number[]): OnnxTensorProto => ({
   name,
   dims: [values.length],
   data_type: INT64,
