@@ -38,7 +38,7 @@ export const fastPreset = {
   warmUp: 0.2,
   leastComputed: 4,
   tolerance: 0.4,
-  mostSkipped: 3,
+  mostSkipped: 2,
   guided: 0.95,
 } satisfies StepCacheOptions;
 
