@@ -16,7 +16,7 @@ export interface Turn {
 }
 
 /** How often a scene is asked: most where only a look at the right patches tells. */
-const TIMES = { noun: 1, count: 1, place: 1, motion: 2, relation: 3, presence: 4, sky: 1, weather: 1, camera: 1, style: 1 } as const satisfies Record<QuestionKind, number>; // prettier-ignore
+const TIMES = { noun: 1, count: 1, place: 1, motion: 2, relation: 7, presence: 2, sky: 1, weather: 1, camera: 1, style: 1 } as const satisfies Record<QuestionKind, number>; // prettier-ignore
 
 /** Questions that the scene has an answer to, in any order, and for a share of scenes a caption before them. */
 export function drawConversation(scene: Scene, captions: number, random: Random): readonly Turn[] {
