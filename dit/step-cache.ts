@@ -162,18 +162,9 @@ interface Computed extends Guided {
 }
 
 function remember({ latents, timestep }: CachedStep, { expert, velocity, difference, known }: Computed): StepMemory {
-  const base = {
-    expert,
-    computed: 1 + (known?.computed ?? 0),
-    skipped: 0,
-    timestep,
-    input: latents,
-    velocity,
-    difference,
-  };
-  if (known === undefined) return { ...base, sensitivity: 0 };
-  const sensitivity = meanDistance(velocity, known.velocity) / meanDistance(latents, known.input);
-  return { ...base, sensitivity: Math.fround(sensitivity) };
+  const sensitivity = known && meanDistance(velocity, known.velocity) / meanDistance(latents, known.input);
+  const counts = { computed: 1 + (known?.computed ?? 0), skipped: 0, sensitivity: Math.fround(sensitivity ?? 0) };
+  return { expert, ...counts, timestep, input: latents, velocity, difference };
 }
 
 function minus(a: Float32Array, b: Float32Array): Float32Array {

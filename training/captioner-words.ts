@@ -64,21 +64,11 @@ export function conversationFeeds(
 ): Record<string, Tensor> {
   const rows = conversations.length;
   const { before } = promptIds(tokenizer, '');
-  const shared = before.length + pictures;
-  const all = shared + length;
-  const bias = new Float32Array(rows * all * all).fill(MASKED);
   const words = new Int32Array(rows * length).fill(tokenizer.padId);
   const targets = new Float32Array(rows * length * vocabulary);
   const facts = new Set(tokenizer.encode(FACTS, 512).ids.slice(1, -1));
-  conversations.forEach((turns, row) => {
-    /** Lets positions see those from `from` on up to themselves, and what all share. */
-    const see = (from: number, to: number): void => {
-      for (let at = from; at < to; at++) {
-        const line = (row * all + at) * all;
-        bias.fill(0, line, line + Math.min(shared, at + 1)).fill(0, line + from, line + at + 1);
-      }
-    };
-    see(0, shared);
+  const starts = conversations.map((turns, row) => {
+    const begun = [0];
     let end = 0;
     for (const { question, answer } of turns) {
       const asked = promptIds(tokenizer, question);
@@ -86,19 +76,39 @@ export function conversationFeeds(
       const turn = [...asked.words, ...said];
       if (end > 0 && end + turn.length > length) break;
       words.set(turn.slice(0, length), row * length + end);
-      see(shared + end, shared + Math.min(end + turn.length, length));
       end += turn.length;
+      begun.push(end);
       for (let at = end - said.length; at < Math.min(end, length + 1); at++) {
         const word = turn[at - end + turn.length]!;
         targets[(row * length + at - 1) * vocabulary + word] = facts.has(word) ? FACT_WEIGHT : 1;
       }
     }
-    see(shared + Math.min(end, length), all); // padding
+    return begun; // the last of them is padding
   });
   return {
     before: int32Tensor(conversations.flatMap(() => before), [rows, before.length]), // prettier-ignore
     words: { dtype: 'int32', shape: [rows, length], data: words },
     targets: tensor(targets, [rows, length, vocabulary]),
-    bias: tensor(bias, [rows, 1, all, all]),
+    bias: turnsApart(starts, { shared: before.length + pictures, length }),
   };
+}
+
+/**
+ * Bias [B,1,N,N] by which positions see what all share, and of the rest those of their own turn, up to themselves.
+ * @param starts of each text's turns, behind what is shared
+ */
+function turnsApart(
+  starts: readonly (readonly number[])[],
+  { shared, length }: { readonly shared: number; readonly length: number },
+): Tensor {
+  const all = shared + length;
+  const bias = new Float32Array(starts.length * all * all).fill(MASKED);
+  starts.forEach((own, row) => {
+    for (let at = 0; at < all; at++) {
+      const line = (row * all + at) * all;
+      const from = at < shared ? 0 : shared + own.findLast((start) => shared + start <= at)!;
+      bias.fill(0, line, line + Math.min(shared, at + 1)).fill(0, line + from, line + at + 1);
+    }
+  });
+  return tensor(bias, [starts.length, 1, all, all]);
 }

@@ -61,8 +61,8 @@ const allWords = {
 } as const;
 
 /**
- * Clips of all kinds, on paths and with given frames, which are shown to go on from a film, to lead up to one, to join two and to go over into another
- * motion. @param times as many scenes as 48 nouns in one style need
+ * Clips of all kinds, on paths and with given frames, which go on from a film, lead up to one, join two or go over into another motion.
+ * @param times as many scenes as 48 nouns in one style need
  */
 const goingOn = (times: number) =>
   [

@@ -7,10 +7,10 @@ import { localEngine } from '../graph/engine.ts';
 import { type EvaluationRequest, openSampledModel } from './evaluate.ts';
 import { handWrittenWishes, type Wish } from './evaluate-expander.ts';
 import { transformerStages } from './curriculum.ts';
-import { scoreSamples } from './score-samples.ts';
+import { type ScoredPrompt, scoreSamples } from './score-samples.ts';
 import { makeReferences } from './scores/references.ts';
-import type { SceneFacts } from './scores/score.ts';
-import { share, type Share } from './scores/summary.ts';
+import { factsOf, type SceneFacts } from './scores/score.ts';
+import { share, type Share, summarise } from './scores/summary.ts';
 import { loadAtlas } from './world/atlas.ts';
 import { describe } from './world/captions.ts';
 import { fullWorld, sampleScene } from './world/scene.ts';
@@ -33,33 +33,27 @@ export async function evaluateWishes(request: Omit<EvaluationRequest, 'captions'
   const texts = await expansionsOf(request.model, wishes);
   const model = await openSampledModel(request.model);
   const references = makeReferences(await loadAtlas(world.styles, nouns), world.styles, nouns);
-  const facts = wishes.map(factsOfWish);
-  const shows = async (prompts: readonly string[], turn: number): Promise<Share> => {
+  const shows = async (prompts: readonly ScoredPrompt[], turn: number): Promise<Share> => {
     const onProgress = (done: number): void => request.onProgress?.(turn * prompts.length + done, 3 * prompts.length);
-    const asked = prompts.map((prompt, i) => ({ prompt, facts: facts[i]! }));
-    const scores = await scoreSamples(model, asked, references, { ...request, onProgress });
-    return share(scores.map(({ nounRank }) => nounRank === 0));
+    return summarise(await scoreSamples(model, prompts, references, { ...request, onProgress })).noun1;
   };
-  const plain = facts.map((one, i) => plainCaption(one, i));
+  const facts = wishes.map(factsOfWish);
+  const typed = wishes.map(({ wish }, i) => ({ prompt: wish, facts: facts[i]! }));
+  const expanded = texts.map((prompt, i) => ({ prompt, facts: facts[i]! }));
   return {
-    asTheyAre: await shows(
-      wishes.map(({ wish }) => wish),
-      0,
-    ),
-    expanded: await shows(texts, 1),
-    plainly: await shows(plain, 2),
+    asTheyAre: await shows(typed, 0),
+    expanded: await shows(expanded, 1),
+    plainly: await shows(facts.map(plainPrompt), 2),
     changed: share(wishes.map(({ wish }, i) => texts[i] !== wish)),
   };
 }
 
-function plainCaption({ nouns, style, motion, place }: SceneFacts, seed: number): string {
-  const options = { ...fullWorld, nouns, styles: [style], motions: [motion], places: [place] };
-  const still = { twoActors: 0, cameraMoves: 0, weather: 0 };
-  const scene = sampleScene(seed, { ...options, ...still });
-  const naming = [0, 1, 2, 3]
-    .map((draw) => describe(scene, 4 * seed + draw, 'plain'))
-    .find(({ hypernym }) => !hypernym);
-  return naming!.text;
+/** The world's plain caption of what a wish names; where it only hints at the noun, it is not scored. */
+function plainPrompt({ nouns, style, motion, place }: SceneFacts, seed: number): ScoredPrompt {
+  const named = { nouns, styles: [style], motions: [motion], places: [place] };
+  const scene = sampleScene(seed, { ...fullWorld, ...named, twoActors: 0, cameraMoves: 0, weather: 0 });
+  const { text, hypernym } = describe(scene, seed, 'plain');
+  return { prompt: text, facts: factsOf(scene, hypernym) };
 }
 
 async function expansionsOf(model: string, wishes: readonly Wish[]): Promise<readonly string[]> {
