@@ -22,7 +22,9 @@ give the same scores.
 Examples:
   $ tessera eval
   $ tessera eval --prompts 20 --sheet clips.png
-  $ tessera eval --model ./my-nano --stage wide --json
+  $ tessera eval --model ./my-nano --stage words --json
+  $ tessera eval --actors 2 --captions full
+  $ tessera eval --outdoors --width 160 --height 96
   $ tessera eval --expand --prompts 50
   $ tessera eval --lora mascot.safetensors --prompts 40
   $ tessera eval --lora mascot.safetensors --images ./mascot --prompts 40
@@ -39,6 +41,11 @@ interface Options {
   readonly clips: string;
   readonly stage: string;
   readonly captions: string;
+  readonly actors: string;
+  readonly outdoors?: boolean;
+  readonly width?: string;
+  readonly height?: string;
+  readonly frames?: string;
   readonly steps?: string;
   readonly guidance?: string;
   readonly sampler?: string;
@@ -69,6 +76,11 @@ export function evalCommand(): Command {
       'clips',
     )
     .option('--captions <kind>', 'tag, plain or full', 'plain')
+    .option('--actors <n>', 'of each prompt, 1 or 2', '1')
+    .option('--outdoors', 'prompts in which it rains or snows where it can, or the camera moves')
+    .option('--width <n>', "of the clips, in place of the stage's")
+    .option('--height <n>', "of the clips, in place of the stage's")
+    .option('--frames <n>', "of each clip, in place of the stage's")
     .option('--steps <n>', "sampling steps, in place of the model's own")
     .option('--guidance <n>', "in place of the model's own")
     .option('--sampler <name>', `${samplers.join(', ')}, in place of the model's own`)
@@ -188,12 +200,20 @@ async function parse(model: string, options: Options): Promise<EvaluationRequest
     prompts: wholeNumber('prompts', options.prompts, MANY),
     stage,
     captions: oneOf('captions', options.captions, ['tag', 'plain', 'full'] as const),
-    size: { frames: bucket!.frames, width: bucket!.width, height: bucket!.height },
+    world: worldOf(options),
     ...defaults,
     ...samplingOf(options),
+    size: sizeOf(options, bucket!),
     ...(options.fast === true && { fast: true }),
     ...(options.sheet !== undefined && { sheet: resolve(options.sheet) }),
   };
+}
+
+const outdoors = { weather: 1, cameraMoves: 0.5 } as const;
+
+function worldOf({ actors, outdoors: isOutdoors }: Options): NonNullable<EvaluationRequest['world']> {
+  const twoActors = wholeNumber('actors', actors, { least: 1, most: 2 }) - 1;
+  return { twoActors, ...(isOutdoors === true && outdoors) };
 }
 
 /** What is given of how to sample, held to what `tessera generate` takes. */
@@ -201,6 +221,13 @@ function samplingOf({ steps, guidance, sampler, shift }: Options): Partial<Evalu
   const given = sentFields(generateSchema.shape, { steps, guidance, sampler, shift });
   parseRequest({ prompt: 'a cat', ...given }); // throws for what does not fit
   return given;
+}
+
+/** The stage's size, in what is not given. */
+function sizeOf({ width, height, frames }: Options, bucket: ClipSize): ClipSize {
+  const given = sentFields(generateSchema.shape, { width, height, frames });
+  parseRequest({ prompt: 'a cat', ...given });
+  return { frames: bucket.frames, width: bucket.width, height: bucket.height, ...given };
 }
 
 function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {
@@ -221,7 +248,17 @@ interface Scores {
 function report({ clips, autoencoder }: Scores): string {
   const rows: string[][] = [];
   if (clips !== undefined) {
-    for (const name of ['noun1', 'noun5', 'style', 'motion', 'place'] as const) {
+    for (const name of [
+      'noun1',
+      'noun5',
+      'style',
+      'motion',
+      'place',
+      'both',
+      'relation',
+      'camera',
+      'weather',
+    ] as const) {
       const { right, of, percent } = clips[name];
       if (of > 0) rows.push([name.replace(/(\d)$/, '@$1'), `${percent.toFixed(1)} %`, `${right} of ${of}`]);
     }

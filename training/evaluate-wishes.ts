@@ -75,6 +75,8 @@ function factsOfWish({ thing, motion, place }: Wish): SceneFacts {
     motion: MOTIONS.find((one) => one === motion) ?? 'still',
     place: place as Place,
     colour: 'white',
+    camera: 'static',
+    weather: 'none',
     relation: 'none',
     hypernym: false,
   };

@@ -27,6 +27,7 @@ import { describe } from './world/captions.ts';
 import type { CaptionKind } from './world/captions.ts';
 import { renderScene } from './world/render.ts';
 import { fullWorld, sampleScene } from './world/scene.ts';
+import type { WorldOptions } from './world/scene.ts';
 import { STYLES } from './world/vocabulary.ts';
 
 export interface EvaluationRequest extends ScoringOptions {
@@ -36,6 +37,8 @@ export interface EvaluationRequest extends ScoringOptions {
   /** How wide the world is that prompts are drawn from. */
   readonly stage: TransformerStage;
   readonly captions: CaptionKind;
+  /** Where the world that is scored differs from the stage's. */
+  readonly world?: Partial<WorldOptions>;
   /** The transformer's weights in place of the folder's own, such as with a LoRA. */
   readonly weights?: Weights;
 }
@@ -59,9 +62,9 @@ export async function samplingDefaults(
   return { steps, guidance, sampler, shift };
 }
 
-/** Held-out scenes of one noun each, those left out whose caption only hints at it. */
-function heldOutPrompts({ stage, prompts, captions }: EvaluationRequest) {
-  const world = { ...transformerStages[stage].world, holdOut: 'heldout' } as const;
+/** Held-out scenes, those left out whose caption only hints at the noun. */
+function heldOutPrompts({ stage, world: own, prompts, captions }: EvaluationRequest) {
+  const world = { ...transformerStages[stage].world, ...own, holdOut: 'heldout' } as const;
   const drawn = Array.from({ length: 2 * prompts }, (_, i) => {
     const scene = sampleScene(5_000_000 + i, world);
     return { scene, ...describe(scene, i, captions) };

@@ -2,7 +2,7 @@
 // the least robust error wins. Knows nothing of pixels.
 import { actorBoxAt, clipTime } from '../world/track.ts';
 import type { Actor, Scene } from '../world/scene.ts';
-import { MOTIONS, type Motion, type Style } from '../world/vocabulary.ts';
+import { MOTIONS, type Camera, type Motion, type Style } from '../world/vocabulary.ts';
 import type { ClipShape } from './picture.ts';
 import type { Sighting } from './track.ts';
 
@@ -50,13 +50,14 @@ function predict(
   actor: { noun: string; style: Style; size: number },
   reach: number,
   shape: ClipShape,
+  camera: Camera,
 ): Series {
   const stand: Actor = { ...actor, ...hypothesis, x: 0.5, y: 0.5, amplitude: reach, mirrored: false, grounded: true };
   const scene: Scene = {
     seed: 0,
     place: 'plain',
     colour: 'grey',
-    camera: 'static',
+    camera,
     weather: 'none',
     relation: 'none',
     actors: [stand],
@@ -95,11 +96,12 @@ function errorOf(seen: Series, still: Series, reaching: Series): number {
   return mean(errors);
 }
 
-/** The motion that explains a track best, and every motion's error. */
+/** The motion that explains a track best under a camera that moves so, and every motion's error. */
 export function classifyMotion(
   track: readonly Sighting[],
   shape: ClipShape,
   look: { noun: string; style: Style },
+  camera: Camera = 'static',
 ): { motion: Motion; errors: ReadonlyMap<Motion, number> } {
   const seen: Series = {
     x: track.map((sighting) => sighting.x),
@@ -110,7 +112,11 @@ export function classifyMotion(
   const actor = { ...look, size: Math.max(...track.map((sighting) => sighting.size)) };
   const errors = new Map<Motion, number>();
   for (const hypothesis of hypotheses()) {
-    const error = errorOf(seen, predict(hypothesis, actor, 0, shape), predict(hypothesis, actor, 1, shape));
+    const error = errorOf(
+      seen,
+      predict(hypothesis, actor, 0, shape, camera),
+      predict(hypothesis, actor, 1, shape, camera),
+    );
     errors.set(hypothesis.motion, Math.min(error, errors.get(hypothesis.motion) ?? Infinity));
   }
   const motion = [...errors].reduce((a, b) => (b[1] < a[1] ? b : a))[0];

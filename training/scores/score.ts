@@ -1,13 +1,16 @@
 // The scores of a clip that need no trained network: which noun, style, motion, place and relation it shows against
 // what was asked for, and how much of the asked-for sprite is there. Knows nothing of how the clip was made.
 import type { Scene } from '../world/scene.ts';
-import type { Motion, Place, PlainColour, Relation, Style } from '../world/vocabulary.ts';
+import type { Camera, Motion, Place, PlainColour, Relation, Style, Weather } from '../world/vocabulary.ts';
+import { classifyCamera } from './camera.ts';
 import { FINE_SIDE, presenceOf, rankSuspects, refineFully, restFrames, type Finding } from './identify.ts';
 import { classifyMotion } from './motion.ts';
+import type { Pose } from './match.ts';
 import { smallPictures, type ClipShape } from './picture.ts';
-import { classifyPlace } from './place.ts';
+import { classifyPlace, type Disc } from './place.ts';
 import type { References } from './references.ts';
 import { follow, type Sighting } from './track.ts';
+import { classifyWeather } from './weather.ts';
 
 /** What was asked for. The first noun is the one whose motion is scored. */
 export interface SceneFacts {
@@ -16,6 +19,8 @@ export interface SceneFacts {
   readonly motion: Motion;
   readonly place: Place;
   readonly colour: PlainColour;
+  readonly camera: Camera;
+  readonly weather: Weather;
   readonly relation: Relation | 'none';
   /** The prompt only hinted at the noun ("a fruit falls"): nouns are not scored. */
   readonly hypernym: boolean;
@@ -31,6 +36,8 @@ export function factsOf(scene: Scene, hypernym = false): SceneFacts {
     motion: first.motion,
     place: scene.place,
     colour: scene.colour,
+    camera: scene.camera,
+    weather: scene.weather,
     relation: scene.relation,
     hypernym,
   };
@@ -43,11 +50,16 @@ export interface ClipScore {
   readonly nouns: readonly string[];
   /** Rank of the first asked-for noun among the candidates, 0 the best. */
   readonly nounRank: number;
+  /** The second one's; undefined for one actor. */
+  readonly secondRank: number | undefined;
   readonly style: Style;
   /** Undefined for a single frame. */
   readonly motion: Motion | undefined;
   readonly place: Place;
   readonly colour: PlainColour;
+  /** Undefined for few frames. */
+  readonly camera: Camera | undefined;
+  readonly weather: Weather | undefined;
   /** Whether two actors stand as asked; undefined for one actor. */
   readonly relation: boolean | undefined;
   /** Share of the first asked-for sprite's pixels that the clip reproduces, where it fits best. */
@@ -65,47 +77,55 @@ function stands(relation: Relation, first: Finding, second: Finding): boolean {
   return Math.abs(dy) > Math.abs(dx) && dy > 0 === (relation === 'above');
 }
 
+/** How much wider than its rest pose an actor is hidden where what passes in front of it must not be taken for it. */
+const HALO = 1.5;
+
 /** Scores a clip [T,H,W,3] against what was asked for. The references' nouns are the candidates; they must hold the asked-for ones. */
 export function scoreClip(clip: Uint8Array, shape: ClipShape, facts: SceneFacts, references: References): ClipScore {
   const [wanted, other] = facts.nouns;
   const ranked = rankSuspects(clip, shape, references);
   const fine = smallPictures(clip, shape, restFrames(shape.frames), FINE_SIDE);
   const { width, height } = fine[0]!;
-  const short = Math.min(width, height);
   const findingOf = (noun: string): Finding => {
     const at = ranked.findIndex((finding) => finding.suspect.noun === noun);
     if (at < 0) throw new RangeError(`The noun '${noun}' is not among the references. Add it to makeReferences.`);
     return refineFully(fine, ranked[at]!);
   };
-  const nouns = [...new Set(ranked.map((finding) => finding.suspect.noun))].filter((noun) => noun !== other);
+  const names = [...new Set(ranked.map((finding) => finding.suspect.noun))];
+  const nouns = names.filter((noun) => noun !== other);
   const asked = findingOf(wanted!);
   const second = other === undefined ? undefined : findingOf(other);
   const shown = ranked.find((finding) => finding.suspect.noun === nouns[0])!;
+  const { noun, style } = shown.suspect;
   const clearest = shown.matches.reduce((a, b) => (b.gain > a.gain ? b : a));
   const start = { pose: clearest.pose, width, fromLast: shown.matches.indexOf(clearest) > 0 };
   const track = shape.frames > 1 ? follow(clip, shape, shown.suspect, start) : undefined;
-  const motion = track && classifyMotion(track, shape, { noun: shown.suspect.noun, style: shown.suspect.style }).motion;
   const discs = restFrames(shape.frames).map((_, i) =>
-    [shown, ...(second ? [second] : [])].map((finding) => {
-      const { x, y, size } = finding.matches[i]!.pose;
-      return { x: x / width, y: y / height, radius: (0.55 * size) / short };
-    }),
+    [shown, ...(second ? [second] : [])].map(({ matches }) => discOf(matches[i]!.pose, width, height)),
   );
   const { place, colour } = classifyPlace(clip, shape, references.places, discs);
-  const relation =
-    second === undefined || facts.relation === 'none' ? undefined : stands(facts.relation, asked, second);
-  const presence = presenceOf(fine, asked);
-  const { style } = shown.suspect;
+  const passing = track?.map(({ x, y, size }) => {
+    const others = discs[0]!.slice(1).map((disc) => ({ ...disc, radius: HALO * disc.radius }));
+    return [{ x, y, radius: (HALO * size) / 2 }, ...others];
+  });
   return {
     facts,
     nouns: nouns.slice(0, 5),
     nounRank: nouns.indexOf(wanted!),
+    secondRank: other === undefined ? undefined : names.filter((name) => name !== wanted).indexOf(other),
     style,
-    motion,
+    motion: track && classifyMotion(track, shape, { noun, style }, facts.camera).motion,
     place,
     colour,
-    relation,
-    presence,
+    camera: classifyCamera(clip, shape, discs),
+    weather: passing && classifyWeather(clip, shape, passing),
+    relation: second === undefined || facts.relation === 'none' ? undefined : stands(facts.relation, asked, second),
+    presence: presenceOf(fine, asked),
     track,
   };
+}
+
+/** Where an actor hides what is behind it, from its pose in pixels of a picture. */
+function discOf({ x, y, size }: Pose, width: number, height: number): Disc {
+  return { x: x / width, y: y / height, radius: (0.55 * size) / Math.min(width, height) };
 }

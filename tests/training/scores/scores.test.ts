@@ -2,17 +2,19 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { rowBackground } from '../../../training/scores/background.ts';
 import { bandHistogram, histogramDistance } from '../../../training/scores/histogram.ts';
+import { classifyCamera } from '../../../training/scores/camera.ts';
 import { classifyMotion } from '../../../training/scores/motion.ts';
 import { shrink } from '../../../training/scores/picture.ts';
 import { psnr } from '../../../training/scores/psnr.ts';
 import { makeReferences, type References } from '../../../training/scores/references.ts';
 import { factsOf, scoreClip, type ClipScore } from '../../../training/scores/score.ts';
 import { summarise } from '../../../training/scores/summary.ts';
+import { classifyWeather } from '../../../training/scores/weather.ts';
 import { loadAtlas, type Atlas } from '../../../training/world/atlas.ts';
 import { renderScene } from '../../../training/world/render.ts';
 import { fullWorld, sampleScene } from '../../../training/world/scene.ts';
 import { sceneTrack } from '../../../training/world/track.ts';
-import { NOUN_NAMES } from '../../../training/world/vocabulary.ts';
+import { NOUN_NAMES, PLACES, STYLES } from '../../../training/world/vocabulary.ts';
 
 describe('psnr', () => {
   it('is infinite for equal bytes and 48.13 dB for a difference of one everywhere', () => {
@@ -79,6 +81,28 @@ describe('classifyMotion', () => {
   );
 });
 
+describe('what falls and how the camera moves', () => {
+  it('is read off clips whose truth is known', async () => {
+    const all = await loadAtlas(STYLES);
+    const size = { frames: 17, width: 128, height: 128 };
+    const places = PLACES.filter((place) => place !== 'plain');
+    const wrong: string[] = [];
+    for (let seed = 0; seed < 60; seed++) {
+      const world = { ...fullWorld, places, twoActors: 0, weather: 0.6, cameraMoves: 0.5 };
+      const scene = sampleScene(7_300_000 + seed, world);
+      const clip = renderScene(scene, all, size);
+      const [track] = sceneTrack(scene, size.frames, size.width, size.height);
+      const hidden = (part: number) =>
+        track!.map(({ x, y, width, height }) => [{ x, y, radius: part * Math.max(width, height) }]);
+      const camera = classifyCamera(clip, size, [hidden(0.55)[0]!, hidden(0.55).at(-1)!]);
+      const weather = classifyWeather(clip, size, hidden(0.75));
+      if (camera !== scene.camera) wrong.push(`${scene.camera} taken for ${camera} (seed ${seed})`);
+      if (scene.camera === 'static' && weather !== scene.weather) wrong.push(`${scene.weather} taken for ${weather} (seed ${seed})`); // prettier-ignore
+    }
+    expect(wrong.length, wrong.join('; ')).toBeLessThanOrEqual(2);
+  }, 300_000);
+});
+
 describe('scoreClip', () => {
   let atlas: Atlas;
   let references: References;
@@ -127,6 +151,8 @@ describe('summarise', () => {
       motion: 'left',
       place: 'plain',
       colour: 'red',
+      camera: 'static',
+      weather: 'none',
       relation: 'none',
       hypernym: false,
     } as const;
@@ -134,10 +160,13 @@ describe('summarise', () => {
       facts,
       nouns: ['cat'],
       nounRank: 0,
+      secondRank: undefined,
       style: 'flat',
       motion: 'left',
       place: 'plain',
       colour: 'red',
+      camera: 'static',
+      weather: 'none',
       relation: undefined,
       presence: 1,
       track: undefined,
