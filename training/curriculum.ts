@@ -60,6 +60,24 @@ const allWords = {
   world: { ...motionsAlone.world, nouns: fullWorld.nouns, styles: fullWorld.styles },
 } as const;
 
+/** Two actors of about the size that one has in small frames. */
+const two = { world: { twoActors: 1, variety: 0.5 } } as const;
+
+/** A sky that rains or snows where it can, or a camera that moves, or both, and actors anywhere. */
+const outdoors = { world: { weather: 0.6, cameraMoves: 0.5, variety: 0.5, positionJitter: 0.4 } } as const;
+
+const atLarge = { world: { variety: 0.7, positionJitter: 0.4 } } as const;
+
+/** What the world has beside one actor in the middle of it. */
+const wider = [
+  { ...picture, scenes: 3_000, share: 0.07, ...two },
+  { ...clip, scenes: 1_500, frames: 5, batch: 6, sizeRange: [0.4, 0.48], share: 0.05, ...two },
+  { ...clip, scenes: 1_500, batch: 3, share: 0.1, ...two },
+  { ...smallClip, scenes: 2_000, sizeRange: [0.66, 0.9], batch: 12, share: 0.05, ...outdoors },
+  { ...clip, scenes: 1_200, sizeRange: [0.4, 0.5], batch: 3, share: 0.09, ...outdoors },
+  { ...clip, scenes: 1_200, sizeRange: [0.38, 0.5], batch: 3, share: 0.09, ...atLarge },
+] as const satisfies readonly TransformerBucket[];
+
 /**
  * Clips of all kinds, on paths and with given frames, which go on from a film, lead up to one, join two or go over into another motion.
  * @param times as many scenes as 48 nouns in one style need
@@ -159,15 +177,15 @@ export const transformerStages = {
     ...common,
     ...allWords,
     buckets: [
-      { ...smallPicture, scenes: 12_000, share: 0.6 },
-      { ...picture, scenes: 2_500, share: 0.08 },
-      { ...smallClip, scenes: 2_500, frames: 5, batch: 12, sizeRange: [0.8, 0.9], share: 0.12 },
-      { ...smallClip, scenes: 2_500, sizeRange: [0.86, 0.9], batch: 12, share: 0.1 },
-      { ...smallClip, scenes: 1_500, sizeRange: [0.55, 0.7], batch: 12, share: 0.05, paths: true },
-      { ...middleClip, scenes: 500, share: 0.05 },
+      { ...smallPicture, scenes: 12_000, batch: 64, share: 0.8 },
+      { ...picture, scenes: 2_500, share: 0.02 },
+      { ...smallClip, scenes: 2_500, frames: 5, batch: 24, sizeRange: [0.8, 0.9], share: 0.06 },
+      { ...smallClip, scenes: 2_500, sizeRange: [0.86, 0.9], batch: 12, share: 0.06 },
+      { ...smallClip, scenes: 1_500, sizeRange: [0.55, 0.7], batch: 12, share: 0.04, paths: true },
+      { ...middleClip, scenes: 500, share: 0.02 },
     ],
   },
-  words: { ...common, ...allWords, buckets: goingOn(2) },
+  words: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...wider] },
   clips: {
     ...common,
     world: { ...calm, motions: fullWorld.motions },

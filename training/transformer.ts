@@ -6,6 +6,7 @@ import { LAYOUT_CHANNELS, layoutChannels, withEmptyLayout } from '../dit/layout-
 import { fillNormal } from '../dit/noise.ts';
 import { positionChannels, takesPositions } from '../dit/position-channels.ts';
 import { createRandom } from '../dit/random.ts';
+import type { Random as NoiseSource } from '../dit/random.ts';
 import { drawSigmas, isGiven, sigmasOfFrames } from '../dit/timestep-sampling.ts';
 import type { GivenEnds, SigmaDistribution } from '../dit/timestep-sampling.ts';
 import type { AutoencoderConfig } from '../compressor/config.ts';
@@ -35,6 +36,8 @@ import type { Scene, WorldOptions } from './world/scene.ts';
 export interface TransformerBucket extends ClipSize {
   readonly batch: number;
   readonly share: number;
+  /** Where its world differs from the recipe's. */
+  readonly world?: Partial<WorldOptions>;
   /** Of the actors, in place of the world's: small frames need larger actors to show as much of them. */
   readonly sizeRange?: WorldOptions['sizeRange'];
   /** Actors follow paths, whatever the caption calls it, and the layout is given. */
@@ -56,10 +59,11 @@ const startsOf = ({ first }: GivenEnds): readonly [number, number] => (first > 0
 /** The world as a bucket shows it. */
 export function worldOf(
   { world }: TransformerRecipe,
-  { sizeRange, given, paths = false, changes = false }: TransformerBucket,
+  { world: own, sizeRange, given, paths = false, changes = false }: TransformerBucket,
 ): WorldOptions {
   return {
     ...world,
+    ...own,
     ...(sizeRange && { sizeRange }),
     ...(given && { starts: startsOf(given) }),
     ...(paths && { paths: 1, motions: TRAVELS }),
@@ -80,6 +84,11 @@ export interface TransformerRecipe {
   readonly captionDropout: number;
   /** Probability that a clip's first latent frame is given (image to video). */
   readonly firstFrameGiven: number;
+  /**
+   * Most noise that is put on latent frames that are given, as if they were clean: what a long take goes on from is the model's own, with
+   * its faults (Valevski et al. 2024, section 3.2.1). None if left out.
+   */
+  readonly givenNoise?: number;
   /** Different scenes in all; each is rendered and encoded once. */
   readonly scenes: number;
   readonly captions: readonly CaptionKind[];
@@ -199,6 +208,29 @@ function drawCaption(scene: Scene, recipe: TransformerRecipe, random: Random): s
   return random.chance(recipe.captionDropout) ? '' : caption(scene, random.int(2 ** 31), random.pick(recipe.captions));
 }
 
+/**
+ * Puts noise on the latents of frames that are given, at a level of each clip's own up to `most`.
+ * @param clips [B,outChannels,T,H,W] @param channels of it that are latents; layouts stay
+ */
+export function blurGiven(
+  clips: Tensor,
+  given: readonly GivenEnds[],
+  channels: number,
+  { draws, most }: { readonly draws: NoiseSource; readonly most: number },
+): void {
+  const [, all, frames, height, width] = clips.shape as [number, number, number, number, number];
+  const area = height * width;
+  const data = clips.data as Float32Array;
+  for (const [i, ends] of given.entries()) {
+    const level = most * draws.uniform();
+    for (let plane = 0; plane < channels * frames; plane++) {
+      if (!isGiven(ends, plane % frames, frames)) continue;
+      const from = (i * all * frames + plane) * area;
+      fillNormal(draws, new Float32Array(area)).forEach((z, at) => (data[from + at]! += level * z));
+    }
+  }
+}
+
 /** The task of training the transformer with a recipe. */
 export function transformerTask(
   recipe: TransformerRecipe,
@@ -233,6 +265,8 @@ export function transformerTask(
         await modelLatents(scenes, { ...sources, config: recipe.config }, { bucket, given }),
         shape,
       );
+      if (recipe.givenNoise !== undefined)
+        blurGiven(clips, given, autoencoder.zDim, { draws, most: recipe.givenNoise });
       const noise = tensor(fillNormal(draws, new Float32Array(sizeOf(shape))), shape);
       giveLayouts(clips, noise, scenes, layoutChannels(recipe.config, autoencoder.zDim));
       const feeds = {

@@ -8,7 +8,9 @@ import { autoencoderParameters } from '../../compressor/autoencoder.ts';
 import { parseAutoencoderConfig, spatialFactor } from '../../compressor/config.ts';
 import { parseTransformerConfig } from '../../dit/config.ts';
 import { LAYOUT_CHANNELS } from '../../dit/layout-channels.ts';
+import { createRandom } from '../../dit/random.ts';
 import { adamDefaults, flatLayout, initialState, views } from '../../graph/adamw.ts';
+import { tensor } from '../../graph/tensor.ts';
 import { autoencoderTask, decoderTask } from '../../training/autoencoder.ts';
 import { contrastiveTask, pictureTowerTask } from '../../training/contrastive.ts';
 import { captionGaps } from '../../training/gaps.ts';
@@ -18,7 +20,7 @@ import type { TrainingTask } from '../../training/loop.ts';
 import { promptStates } from '../../training/prompt-states.ts';
 import { autoencoderJson, textJson, transformerJson, visionJson } from '../../training/recipes.ts';
 import { openRunFolder } from '../../training/run-folder.ts';
-import { transformerTask } from '../../training/transformer.ts';
+import { blurGiven, transformerTask } from '../../training/transformer.ts';
 import { loadAtlas } from '../../training/world/atlas.ts';
 import type { Atlas } from '../../training/world/atlas.ts';
 import { randomOf } from '../../training/world/random.ts';
@@ -188,6 +190,15 @@ describe('the training tasks', () => {
     expect(average(losses.slice(-10))).toBeLessThan(average(losses.slice(0, 5)));
     const gaps = await captionGaps(recipe, sources, state, recipe.buckets[1], 8);
     expect(Object.keys(gaps)).toContain('gap.noun@0.85.5x48x32');
+  });
+
+  it('puts noise on what is given, and on nothing else', () => {
+    const clips = tensor(new Float32Array(2 * 3 * 4 * 2), [2, 3, 4, 1, 2]); // of 3 channels one is layout
+    blurGiven(clips, [{ first: 2, last: 1 }, { first: 0, last: 0 }], 2, { draws: createRandom(1), most: 0.2 }); // prettier-ignore
+    const changed = Array.from(clips.data as Float32Array, (value, i) => (value === 0 ? -1 : i)).filter((i) => i >= 0);
+    const frames = [0, 1, 3].flatMap((frame) => [2 * frame, 2 * frame + 1]);
+    expect(changed).toEqual([...frames, ...frames.map((at) => at + 8)]);
+    expect(Math.max(...(clips.data as Float32Array))).toBeLessThan(0.2 * 5);
   });
 
   it('weighs the cells that an actor passes through', () => {
