@@ -75,7 +75,7 @@ export function evalCommand(): Command {
       'world that prompts are drawn from: gate, pictures, stills, layouts, moves, paths, given, looks, words, clips, wide',
       'clips',
     )
-    .option('--captions <kind>', 'tag, plain or full', 'plain')
+    .option('--captions <kind>', 'tag, plain, styled or full', 'plain')
     .option('--actors <n>', 'of each prompt, 1 or 2', '1')
     .option('--outdoors', 'prompts in which it rains or snows where it can, or the camera moves')
     .option('--width <n>', "of the clips, in place of the stage's")
@@ -199,7 +199,7 @@ async function parse(model: string, options: Options): Promise<EvaluationRequest
     model,
     prompts: wholeNumber('prompts', options.prompts, MANY),
     stage,
-    captions: oneOf('captions', options.captions, ['tag', 'plain', 'full'] as const),
+    captions: oneOf('captions', options.captions, ['tag', 'plain', 'styled', 'full'] as const),
     world: worldOf(options),
     ...defaults,
     ...samplingOf(options),

@@ -29,7 +29,7 @@ export interface ContrastiveRecipe extends PairsRecipe {
 }
 
 /** Captions of a kind fit this many tokens; short ones make a shorter, cheaper batch. */
-const lengthOf = { tag: 28, plain: 28, full: maxTextLength } satisfies Record<CaptionKind, number>;
+const lengthOf = { tag: 28, plain: 28, styled: 28, full: maxTextLength } satisfies Record<CaptionKind, number>;
 
 const kinds = ['tag', 'plain', 'full'] as const;
 
@@ -89,7 +89,7 @@ export function pictureTowerTask(recipe: ContrastiveRecipe, atlas: Atlas, weight
       const said = saidLoss(scope.parameters, pictures);
       return { scope, graph: { loss: add(loss, said), parts: { contrast: loss, said } }, logits };
     },
-    lengthOf: { tag: length, plain: length, full: length },
+    lengthOf: { tag: length, plain: length, styled: length, full: length },
     bucketOf: () => 'pictures',
     feedsOf: async ({ scenes, captions, inMoments, pooled, pixels }) => ({
       words: (await statesOf(captions)).text,

@@ -32,7 +32,7 @@ const common = {
   layoutWeight: 6,
   captionDropout: 0.1,
   firstFrameGiven: 0,
-  captions: ['tag', 'plain', 'full'],
+  captions: ['tag', 'plain', 'styled', 'full'],
 } as const;
 
 /** Where an actor goes is decided while a clip is nearly noise, which single pictures with centred actors need not learn. */

@@ -50,7 +50,7 @@ export async function evaluateWishes(request: Omit<EvaluationRequest, 'captions'
 
 /** The world's plain caption of what a wish names; where it only hints at the noun, it is not scored. */
 function plainPrompt({ nouns, style, motion, place }: SceneFacts, seed: number): ScoredPrompt {
-  const named = { nouns, styles: [style], motions: [motion], places: [place] };
+  const named = { nouns, styles: [style!], motions: [motion], places: [place] };
   const scene = sampleScene(seed, { ...fullWorld, ...named, twoActors: 0, cameraMoves: 0, weather: 0 });
   const { text, hypernym } = describe(scene, seed, 'plain');
   return { prompt: text, facts: factsOf(scene, hypernym) };

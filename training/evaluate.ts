@@ -23,7 +23,7 @@ import { summarise } from './scores/summary.ts';
 import type { Summary } from './scores/summary.ts';
 import { component, transformerOf } from './component.ts';
 import { loadAtlas } from './world/atlas.ts';
-import { describe } from './world/captions.ts';
+import { describe, namesStyle } from './world/captions.ts';
 import type { CaptionKind } from './world/captions.ts';
 import { renderScene } from './world/render.ts';
 import { fullWorld, sampleScene } from './world/scene.ts';
@@ -90,7 +90,8 @@ export async function evaluateClips(request: EvaluationRequest): Promise<Evaluat
   const { world } = transformerStages[request.stage];
   const references = makeReferences(await loadAtlas(world.styles, world.nouns), world.styles, world.nouns);
   const scenes = heldOutPrompts(request);
-  const prompts = scenes.map(({ text, scene }) => ({ prompt: text, facts: factsOf(scene) }));
+  const style = namesStyle(request.captions) ? {} : { style: undefined };
+  const prompts = scenes.map(({ text, scene }) => ({ prompt: text, facts: { ...factsOf(scene), ...style } }));
   const scores = await scoreSamples(model, prompts, references, request);
   const each = scores.map((score, i) => ({
     prompt: scenes[i]!.text,

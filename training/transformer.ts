@@ -25,13 +25,14 @@ import type { LatentSource } from './latent-source.ts';
 import type { TrainingTask } from './loop.ts';
 import type { PromptStates } from './prompt-states.ts';
 import { maxTextLength } from './words.ts';
-import { caption } from './world/captions.ts';
+import { caption, namesStyle } from './world/captions.ts';
 import type { CaptionKind } from './world/captions.ts';
 import { randomOf } from './world/random.ts';
 import type { Random } from './world/random.ts';
 import type { ClipSize } from './world/render.ts';
 import { STAYS, sampleScene } from './world/scene.ts';
 import type { Scene, WorldOptions } from './world/scene.ts';
+import type { Style } from './world/vocabulary.ts';
 
 export interface TransformerBucket extends ClipSize {
   readonly batch: number;
@@ -91,6 +92,7 @@ export interface TransformerRecipe {
   readonly givenNoise?: number;
   /** Different scenes in all; each is rendered and encoded once. */
   readonly scenes: number;
+  /** Those that leave the style out are for cartoons alone. */
   readonly captions: readonly CaptionKind[];
 }
 
@@ -204,8 +206,14 @@ export function giveLayouts(clips: Tensor, noise: Tensor, scenes: readonly Scene
   }
 }
 
+/** What a prompt means that names no style, so that it is one thing and not a third of each. */
+const usualStyle: Style = 'cartoon';
+
 function drawCaption(scene: Scene, recipe: TransformerRecipe, random: Random): string {
-  return random.chance(recipe.captionDropout) ? '' : caption(scene, random.int(2 ** 31), random.pick(recipe.captions));
+  if (random.chance(recipe.captionDropout)) return '';
+  const isUsual = scene.actors[0]!.style === usualStyle;
+  const kinds = isUsual ? recipe.captions : recipe.captions.filter(namesStyle);
+  return caption(scene, random.int(2 ** 31), random.pick(kinds));
 }
 
 /**

@@ -15,7 +15,8 @@ import { classifyWeather } from './weather.ts';
 /** What was asked for. The first noun is the one whose motion is scored. */
 export interface SceneFacts {
   readonly nouns: readonly string[];
-  readonly style: Style;
+  /** Undefined where the prompt names none. */
+  readonly style: Style | undefined;
   readonly motion: Motion;
   readonly place: Place;
   readonly colour: PlainColour;

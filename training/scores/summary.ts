@@ -12,7 +12,7 @@ export interface Summary {
   readonly clips: number;
   readonly noun1: Share;
   readonly noun5: Share;
-  /** Of clips whose noun is right. */
+  /** Of clips whose noun is right and whose prompt names a style. */
   readonly style: Share;
   readonly motion: Share;
   readonly place: Share;
@@ -54,7 +54,7 @@ export function summarise(scores: readonly ClipScore[]): Summary {
     clips: scores.length,
     noun1: share(named.map((score) => score.nounRank === 0)),
     noun5: share(named.map((score) => score.nounRank < 5)),
-    style: share(right.map((score) => score.style === score.facts.style)),
+    style: share(right.filter(({ facts }) => facts.style !== undefined).map((score) => score.style === score.facts.style)), // prettier-ignore
     motion: share(moving.map((score) => score.motion === score.facts.motion)),
     place: share(scores.map(placeRight)),
     both: share(paired.map(showsBoth)),

@@ -1,4 +1,4 @@
-// Scene to words: tags, a plain sentence or a full description, paraphrased by a seed, and the list of every word.
+// Scene to words: tags, a plain sentence, one that names the style, or a full description, paraphrased by a seed, and the list of every word.
 // Sometimes a plain sentence says what kind of thing acts ("a fruit falls") and marks it, so that scores can leave it out.
 // Knows nothing of pixels.
 import {
@@ -19,7 +19,10 @@ import { randomOf, type Random } from './random.ts';
 import type { Actor, Scene } from './scene.ts';
 import { nounOf, NOUNS, PLAIN_COLOUR_NAMES } from './vocabulary.ts';
 
-export type CaptionKind = 'tag' | 'plain' | 'full';
+export type CaptionKind = 'tag' | 'plain' | 'styled' | 'full';
+
+/** Kinds that always name the style; one that is not named is the cartoon's. */
+export const namesStyle = (kind: CaptionKind): boolean => kind === 'styled' || kind === 'full';
 
 export interface Caption {
   readonly text: string;
@@ -114,8 +117,10 @@ function tag(random: Random, scene: Scene): string {
     : [said[0]!, action, place, ...rest].join(', ');
 }
 
-function plain(random: Random, scene: Scene, hypernym: boolean): string {
-  const phrases = scene.actors.map((actor, i) => nounPhrase(random, actor.noun, '', hypernym && i === 0));
+function plain(random: Random, scene: Scene, { hypernym = false, styled = false }): string {
+  const phrases = scene.actors.map((actor, i) =>
+    nounPhrase(random, actor.noun, styled ? random.pick<string>(STYLE_WORDS[actor.style]) : '', hypernym && i === 0),
+  );
   const [first, second] = phrases;
   const action = finite(actionOf(random, scene.actors[0]!), first!.plural);
   const other = second === undefined ? '' : joined(relationPart(random, scene), second.article, second.words);
@@ -151,9 +156,9 @@ function full(random: Random, scene: Scene): string {
 export function describe(scene: Scene, seed: number, kind: CaptionKind): Caption {
   const random = randomOf(seed, 31);
   const hypernym = kind === 'plain' && random.chance(HYPERNYM_CHANCE);
-  const text =
-    kind === 'tag' ? tag(random, scene) : kind === 'plain' ? plain(random, scene, hypernym) : full(random, scene);
-  return { text, hypernym };
+  if (kind === 'tag') return { text: tag(random, scene), hypernym };
+  if (kind === 'full') return { text: full(random, scene), hypernym };
+  return { text: plain(random, scene, { hypernym, styled: kind === 'styled' }), hypernym };
 }
 
 /** The text of a caption; see describe. */

@@ -142,9 +142,9 @@ describe('captions', () => {
   const known = new Set(vocabularyWords());
 
   it('use only known words, at the lengths of their kinds', () => {
-    const lengths = { tag: [] as number[], plain: [] as number[], full: [] as number[] };
+    const lengths = { tag: [] as number[], plain: [] as number[], styled: [] as number[], full: [] as number[] };
     for (const seed of seeds) {
-      for (const kind of ['tag', 'plain', 'full'] as const) {
+      for (const kind of ['tag', 'plain', 'styled', 'full'] as const) {
         const words = wordsOf(caption(sampleScene(seed, fullWorld), seed, kind));
         lengths[kind].push(words.length);
         expect(words.filter((word) => !known.has(word))).toEqual([]);
