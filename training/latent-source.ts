@@ -37,13 +37,15 @@ export interface LatentSourceOptions {
   readonly keep: number;
   /** Remembers them for the next session too. */
   readonly store?: LatentStore;
+  /** Of the encoder; all cores if left out. */
+  readonly threads?: number;
 }
 
 /** Encodes with an autoencoder and remembers what it made. */
 export function latentSource(
   config: AutoencoderConfig,
   weights: Weights,
-  { atlas, keep, store }: LatentSourceOptions,
+  { atlas, keep, store, threads }: LatentSourceOptions,
 ): LatentSource {
   const sessions = new Map<string, RuntimeSession>();
   const known = new Map<string, Float32Array>();
@@ -54,7 +56,8 @@ export function latentSource(
     if (open !== undefined) return open;
     const video = input('video', [chunk, 3, size.frames, size.height, size.width]);
     const { mean } = encode(parameterScope().parameters, config, video);
-    const session = await openRuntimeSession(compile({ outputs: { mean }, weights }), { memoryPattern: false });
+    const options = { memoryPattern: false, ...(threads !== undefined && { threads }) };
+    const session = await openRuntimeSession(compile({ outputs: { mean }, weights }), options);
     sessions.set(key, session);
     return session;
   };

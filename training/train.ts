@@ -1,5 +1,4 @@
 // `tessera train vae|clip|dit|captioner|expander`: opens the run, builds the task, trains until done or stopped, exports into the model folder.
-import { join } from 'node:path';
 import { parseClipTextConfig } from '../conditioning/clip-text.ts';
 import { parseAutoencoderConfig } from '../compressor/config.ts';
 import { adamDefaults, views } from '../graph/adamw.ts';
@@ -12,9 +11,8 @@ import type { AutoencoderRecipe } from './autoencoder.ts';
 import { contrastiveTask, pictureTowerTask } from './contrastive.ts';
 import { exportAutoencoder, exportInto, exportTowers, exportTransformer, tensorsOf } from './export.ts';
 import { component } from './component.ts';
+import { encodeAhead } from './encode-ahead.ts';
 import { captionGaps, layoutGap } from './gaps.ts';
-import { latentSource } from './latent-source.ts';
-import { openLatentStore } from './latent-store.ts';
 import { loopDefaults, train } from './loop.ts';
 import type { LoopOptions, TrainingProgress, TrainingTask } from './loop.ts';
 import { promptStates } from './prompt-states.ts';
@@ -25,6 +23,7 @@ import type { AutoencoderStage, TowerStage } from './recipes.ts';
 import { openRunFolder } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { sampleClips } from './sampling.ts';
+import { openStageLatents } from './stage-latents.ts';
 import { writeSheet } from './sheet.ts';
 import { prepareCaptioner } from './train-captioner.ts';
 import { prepareExpander } from './train-expander.ts';
@@ -67,6 +66,8 @@ interface Prepared {
   readonly exportTo: (model: string, state: AdamState) => Promise<void>;
   /** Where a fresh run's weights come from, where that follows from the stage. */
   readonly start?: readonly SafetensorsFile[];
+  /** Begins what goes on beside the training; gives what ends it. */
+  readonly beside?: () => () => void;
 }
 
 /** Muon's whole update costs those that learn from few tokens at a time as much as the gradient, or near it: a quarter of it each time is enough. */
@@ -138,20 +139,17 @@ function transformerInspection(
 }
 
 async function prepareTransformer(request: TrainRequest, folder: RunFolder): Promise<Prepared> {
-  const recipe: TransformerRecipe = stageOf(transformerStages, request.stage ?? 'wide');
-  const atlas = await loadAtlas(recipe.world.styles, recipe.world.nouns);
-  const [vae, text] = [await component(request.model, 'vae'), await component(request.model, 'text_encoder')];
-  const autoencoder = parseAutoencoderConfig(vae.config);
-  const store = await openLatentStore(join(folder.path, 'latents'), vae.file.path);
-  const sources = {
-    autoencoder,
-    latents: latentSource(autoencoder, vae.weights, { atlas, keep: 40_000, store }),
-    states: promptStates(parseClipTextConfig(text.config), text.weights),
-  };
+  const stage = request.stage ?? 'wide';
+  const recipe: TransformerRecipe = stageOf(transformerStages, stage);
+  const { model } = request;
+  const text = await component(model, 'text_encoder');
+  const { vae, ...latents } = await openStageLatents(recipe, { model, run: folder.path, keep: 40_000 });
+  const sources = { ...latents, states: promptStates(parseClipTextConfig(text.config), text.weights) };
   return {
     task: transformerTask(recipe, sources, transformerInspection(recipe, sources, vae, folder)),
     learningRate: 1e-3,
     exportTo: exportTransformer,
+    beside: () => encodeAhead({ stage, model, run: folder.path }),
   };
 }
 
@@ -204,7 +202,7 @@ async function prepare(request: TrainRequest, folder: RunFolder): Promise<Prepar
 /** Trains one part of nano, resuming what the run folder holds, and exports it. Aborting saves; nothing is lost but a step. */
 export async function trainPart(request: TrainRequest): Promise<{ readonly step: number; readonly finished: boolean }> {
   const folder = await openRunFolder(request.run, keepsLatents(request) ? request.stage : undefined);
-  const { task, learningRate, exportTo, start: own = [] } = await prepare(request, folder);
+  const { task, learningRate, exportTo, start: own = [], beside } = await prepare(request, folder);
   const random = randomOf(1);
   const from = request.from ?? (keepsLatents(request) || keepsWords(request) ? request.model : undefined);
   const start = from === undefined ? own : await startingWeights(from, request, folder);
@@ -217,11 +215,16 @@ export async function trainPart(request: TrainRequest): Promise<{ readonly step:
     adam: { ...adamDefaults, learningRate: request.learningRate ?? learningRate },
     ...(request.threads !== undefined && { threads: request.threads }),
   };
-  await train(task, folder, options, {
-    state,
-    ...(request.signal && { signal: request.signal }),
-    ...(request.onProgress && { onProgress: request.onProgress }),
-  });
+  const end = beside?.();
+  try {
+    await train(task, folder, options, {
+      state,
+      ...(request.signal && { signal: request.signal }),
+      ...(request.onProgress && { onProgress: request.onProgress }),
+    });
+  } finally {
+    end?.();
+  }
   await exportTo(request.model, state);
   return { step: state.step, finished: state.step >= request.steps };
 }
