@@ -72,7 +72,7 @@ export function evalCommand(): Command {
     .option('--clips <n>', 'clips to encode and decode for PSNR; 0 for none', '24')
     .option(
       '--stage <name>',
-      'world that prompts are drawn from: gate, pictures, stills, layouts, moves, paths, given, looks, words, clips, wide',
+      'world that prompts are drawn from: gate, pictures, stills, layouts, moves, paths, given, looks, words, large, clips, wide',
       'clips',
     )
     .option('--captions <kind>', 'tag, plain, styled or full', 'plain')

@@ -39,7 +39,7 @@ const parts: Readonly<Record<TrainedPart, string>> = {
 const stages = {
   vae: 'pictures, clips (default), refine, decoder',
   clip: 'both (default), pictures',
-  dit: 'gate, pictures, stills, layouts, moves, paths, given, looks, words, clips, wide (default)',
+  dit: 'gate, pictures, stills, layouts, moves, paths, given, looks, words, large, clips, wide (default)',
   captioner: 'words, projection, both (default), whole',
   expander: 'has no stages',
 };

@@ -89,6 +89,15 @@ const mostlyCartoons = [
   { ...smallClip, scenes: 500, sizeRange: [0.86, 0.9], batch: 12, share: 0.05, ...cartoons, changes: true },
 ] as const satisfies readonly TransformerBucket[];
 
+/** The same, mostly in large frames, which small ones have taught the words of. */
+const largeCartoons = [
+  { ...smallClip, scenes: 2_500, sizeRange: [0.86, 0.9], batch: 12, share: 0.2, ...cartoons },
+  { ...middleClip, scenes: 800, share: 0.25, ...cartoons },
+  { ...clip, scenes: 2_000, sizeRange: [0.43, 0.45], batch: 3, share: 0.85, ...cartoons },
+  { ...clip, scenes: 1_000, frames: 5, batch: 6, sizeRange: [0.4, 0.48], share: 0.15, ...cartoons },
+  { ...picture, scenes: 1_500, share: 0.1, ...cartoons },
+] as const satisfies readonly TransformerBucket[];
+
 /** What the world has beside one actor in the middle of it. */
 const wider = [
   { ...picture, scenes: 3_000, share: 0.07, ...two },
@@ -207,6 +216,7 @@ export const transformerStages = {
     ],
   },
   words: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...mostlyCartoons] },
+  large: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...largeCartoons] },
   clips: {
     ...common,
     world: { ...calm, motions: fullWorld.motions },

@@ -3,10 +3,10 @@
 import type { Camera } from '../world/vocabulary.ts';
 import { smallPictures, type ClipShape, type Picture } from './picture.ts';
 import { restFrames } from './identify.ts';
-import type { Disc } from './place.ts';
+import { type Disc, isHidden } from './place.ts';
 
 const SIDE = 40;
-/** Of the picture, from the first frame to the last; 1 between the scales is a camera that stands still. */
+/** Of the picture, from the first frame to the last. */
 const SCALES = [1 / 1.45, 1 / 1.3, 1 / 1.15, 1, 1.15, 1.3, 1.45];
 /** Fractions of the width, the frame's middle against where it was. */
 const SHIFTS = Array.from({ length: 25 }, (_, i) => (i - 12) / 40);
@@ -16,7 +16,7 @@ const ZOOMED = 1.12;
 const PANNED = 0.1;
 /** Share of the pixels that must be compared. */
 const ENOUGH = 0.3;
-/** A moving camera has to explain so much more than one that stands still. */
+/** A camera that moves must leave at most this share of the difference that one at rest leaves. */
 const PRICE = 0.9;
 
 interface Laid {
@@ -53,13 +53,11 @@ export function classifyCamera(
 }
 
 /** Which pixels no actor hides. */
-function background({ width, height }: Picture, discs: readonly Disc[]): readonly boolean[] {
-  const short = Math.min(width, height);
-  return Array.from({ length: width * height }, (_, i) => {
-    const [x, y] = [(i % width) + 0.5, Math.floor(i / width) + 0.5];
-    return discs.every((disc) => Math.hypot(x - disc.x * width, y - disc.y * height) >= disc.radius * short);
-  });
-}
+const background = ({ width, height }: Picture, discs: readonly Disc[]): readonly boolean[] =>
+  Array.from(
+    { length: width * height },
+    (_, i) => !isHidden(discs, (i % width) + 0.5, Math.floor(i / width) + 0.5, { width, height }),
+  );
 
 interface Pair {
   readonly first: Picture;
@@ -68,7 +66,7 @@ interface Pair {
   readonly lastSeen: readonly boolean[];
 }
 
-/** Mean difference of the backgrounds, each less its rows' own colours, where the last frame's is the first one's scaled and shifted. */
+/** Mean difference of the backgrounds where the last frame's is the first one's scaled and shifted. */
 function errorOf({ first, last, firstSeen, lastSeen }: Pair, scale: number, shift: number, lift: number): number {
   const { width, height } = first;
   let [sum, count] = [0, 0];

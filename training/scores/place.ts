@@ -13,6 +13,17 @@ export interface Disc {
   readonly radius: number;
 }
 
+/** Whether one of the discs hides a point of a picture, in pixels. */
+export function isHidden(discs: readonly Disc[], x: number, y: number, { width, height }: Area): boolean {
+  const short = Math.min(width, height);
+  return discs.some((disc) => Math.hypot(x - disc.x * width, y - disc.y * height) < disc.radius * short);
+}
+
+interface Area {
+  readonly width: number;
+  readonly height: number;
+}
+
 const PLACE_SIDE = 48;
 
 /** The nearest place, with the colour where it is plain. `actors` holds discs for each of the rest frames. */
@@ -24,11 +35,7 @@ export function classifyPlace(
 ): { place: Place; colour: PlainColour } {
   const pictures = smallPictures(clip, shape, restFrames(shape.frames), PLACE_SIDE);
   const histograms = pictures.map(({ width, height, rgb }, i) => {
-    const short = Math.min(width, height);
-    const hidden = (x: number, y: number): boolean =>
-      (actors[i] ?? []).some(
-        (disc) => Math.hypot(x + 0.5 - disc.x * width, y + 0.5 - disc.y * height) < disc.radius * short,
-      );
+    const hidden = (x: number, y: number): boolean => isHidden(actors[i] ?? [], x + 0.5, y + 0.5, { width, height });
     return bandHistogram(rgb, width, height, hidden);
   });
   const distance = (reference: PlaceReference): number =>

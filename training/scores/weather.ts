@@ -2,7 +2,7 @@
 // Knows nothing of what is shown.
 import type { Weather } from '../world/vocabulary.ts';
 import type { ClipShape } from './picture.ts';
-import type { Disc } from './place.ts';
+import { type Disc, isHidden } from './place.ts';
 
 /** Brighter by so many levels of 255 than what is there most of the time. */
 const BRIGHTER = 10;
@@ -50,12 +50,10 @@ function excessOver(
   actors: readonly (readonly Disc[])[],
 ): Float32Array {
   const area = width * height;
-  const short = Math.min(width, height);
   const grey = new Float32Array(frames * area).map((_, i) => (clip[3 * i]! + clip[3 * i + 1]! + clip[3 * i + 2]!) / 3);
   for (let i = 0; i < area; i++) {
     const [x, y] = [(i % width) + 0.5, Math.floor(i / width) + 0.5];
-    const isSeen = (f: number): boolean =>
-      (actors[f] ?? []).every((disc) => Math.hypot(x - disc.x * width, y - disc.y * height) >= disc.radius * short);
+    const isSeen = (f: number): boolean => !isHidden(actors[f] ?? [], x, y, { width, height });
     const seen = Array.from({ length: frames }, (_, f) => f).filter(isSeen);
     const values = seen.map((f) => grey[f * area + i]!).sort((a, b) => a - b);
     const usual = seen.length > frames / 2 ? values[values.length >> 1]! : NaN;
