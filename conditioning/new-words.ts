@@ -6,7 +6,7 @@ import { z } from 'zod';
 export interface NewWord {
   /** Words in lower case with one space between them. */
   readonly name: string;
-  /** A noun that the text tower knows and the transformer was never shown. */
+  /** A noun that the text tower knows, which means the new thing from then on. */
   readonly means: string;
 }
 

@@ -8,7 +8,6 @@ import { InvalidRequestError } from '../graph/errors.ts';
 import type { JointSpace } from '../understanding/joint-space.ts';
 import { type CutBy, type CutOut, cutOut } from './cut-out.ts';
 import { sceneSamples } from './evaluate-captioner.ts';
-import { firstNouns } from './curriculum.ts';
 import { type Atlas, type Mip, spriteOf } from './world/atlas.ts';
 import { caption } from './world/captions.ts';
 import { fullWorld, sampleScene, type WorldOptions } from './world/scene.ts';
@@ -120,24 +119,23 @@ function recordOf(name: string, { width, height, colour }: CutOut): Noun {
   };
 }
 
-/** Nouns that the text tower knows and that nano's transformer was never shown, walking ones, one of each. */
-export const freeNouns: readonly string[] = NOUNS.filter(
-  ({ name, mode, article, plural }) =>
-    mode === 'walk' && !plural && /^an?$/.test(article) && !firstNouns.includes(name) && /^[a-z]+$/.test(name),
+/** Nouns that the name of a new thing may be said as: walking ones, one of each. */
+export const standIns: readonly string[] = NOUNS.filter(
+  ({ name, mode, article, plural }) => mode === 'walk' && !plural && /^an?$/.test(article) && /^[a-z]+$/.test(name),
 ).map(({ name }) => name);
 
 const still: WorldOptions = { ...fullWorld, styles: ['cartoon'], motions: ['still'], positionJitter: 0, twoActors: 0, cameraMoves: 0, weather: 0, sizeRange: [0.5, 0.56] }; // prettier-ignore
 
-/** The free noun whose captions lie nearest to the pictures in the space of nano's two towers. */
+/** The noun whose captions lie nearest to the pictures in the space of nano's two towers. */
 async function nearestWord({ nouns, atlas }: Sprites, space: JointSpace): Promise<string> {
-  const scores = new Map(freeNouns.map((noun) => [noun, 0]));
+  const scores = new Map(standIns.map((noun) => [noun, 0]));
   for (const [i, noun] of nouns.entries()) {
     const scene = sampleScene(i, { ...still, nouns: [noun] });
     const seen = await space.ofMoment({ samples: sceneSamples(scene, atlas, space.longestSide) });
-    for (const [free, score] of scores) {
-      const renamed = { ...scene, actors: scene.actors.map((actor) => ({ ...actor, noun: free })) };
+    for (const [standIn, score] of scores) {
+      const renamed = { ...scene, actors: scene.actors.map((actor) => ({ ...actor, noun: standIn })) };
       const said = await space.ofText(caption(renamed, i, 'plain'));
-      scores.set(free, score + said.reduce((sum, value, j) => sum + value * seen[j]!, 0));
+      scores.set(standIn, score + said.reduce((sum, value, j) => sum + value * seen[j]!, 0));
     }
   }
   return [...scores].reduce((best, one) => (one[1] > best[1] ? one : best))[0];

@@ -59,9 +59,9 @@ export interface TrainedLora {
 /** What works in a few minutes on two cores: docs/training-nano.md. */
 export const loraDefaults = { steps: 300, rank: 16, learningRate: 2e-3 } as const;
 
-/** As the stage moves, in few scenes, which are soon all encoded, and most of them small. */
+/** As the stage words, in few scenes, which are soon all encoded, and most of them small. */
 const recipe: TransformerRecipe = {
-  ...transformerStages.moves,
+  ...transformerStages.words,
   buckets: [
     { frames: 17, width: 64, height: 64, sizeRange: [0.86, 0.9], batch: 8, share: 0.5 },
     { frames: 17, width: 96, height: 96, sizeRange: [0.57, 0.6], batch: 4, share: 0.25 },
@@ -117,7 +117,7 @@ async function openConcept({ images, name, model }: TrainLoraRequest, atlas: Con
   }
 }
 
-/** Every other scene shows the thing, in any place and motion. */
+/** Every other scene shows the thing, in any place and motion; none of the others shows the noun that it is said as. */
 export function conceptVariation(
   concept: Concept,
   rank: number,
@@ -129,7 +129,11 @@ export function conceptVariation(
     sceneOf: (random, scenes, world) =>
       random.chance(0.5)
         ? sampleScene(SEEDS + random.int(scenes), { ...world, nouns: concept.nouns, holdOut: 'all' })
-        : sampleScene(random.int(scenes), { ...world, holdOut: 'train' }),
+        : sampleScene(random.int(scenes), {
+            ...world,
+            nouns: world.nouns.filter((noun) => noun !== concept.means),
+            holdOut: 'train',
+          }),
     wordsOf: (caption) => inKnownWords(sayingName(caption, concept.name), [concept]),
   };
 }

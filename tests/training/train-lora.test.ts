@@ -8,7 +8,7 @@ import { NEW_WORDS_KEY } from '../../conditioning/new-words.ts';
 import { localEngine } from '../../graph/engine.ts';
 import { loadRequestedModel } from '../../jobs/adapted-model.ts';
 import { generate } from '../../jobs/generate.ts';
-import { freeNouns } from '../../training/concept.ts';
+import { standIns } from '../../training/concept.ts';
 import { trainLora, type TrainLoraRequest } from '../../training/train-lora.ts';
 import { settingsIn, sharedScratch } from '../jobs/scratch.ts';
 
@@ -47,7 +47,7 @@ it(
     expect(before.notices).toEqual(['nano does not know these words: disc.']);
     const { finished, means } = await trainLora(request);
     expect(finished).toBe(true);
-    expect(freeNouns).toContain(means);
+    expect(standIns).toContain(means);
     const { newWords } = await loadRequestedModel({ model: 'nano', lora: [out] }, settings);
     expect(newWords).toEqual([{ name: 'red disc', means }]);
     expect((await readFile(out)).toString('latin1', 0, 2000)).toContain(NEW_WORDS_KEY);
