@@ -73,7 +73,7 @@ export function evalCommand(): Command {
     .option(
       '--stage <name>',
       'world that prompts are drawn from: gate, pictures, stills, layouts, moves, paths, given, looks, words, large, clips, wide',
-      'clips',
+      'words',
     )
     .option('--captions <kind>', 'tag, plain, styled or full', 'plain')
     .option('--actors <n>', 'of each prompt, 1 or 2', '1')
