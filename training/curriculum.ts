@@ -61,14 +61,18 @@ const allWords = {
 } as const;
 
 /** Two actors of about the size that one has in small frames. */
-const two = { world: { twoActors: 1, variety: 0.5 } } as const;
+const two = { world: { styles: ['cartoon'], twoActors: 1, variety: 0.5 } } as const;
 
 /** A sky that rains or snows where it can, or a camera that moves, or both, and actors anywhere. */
-const outdoors = { world: { weather: 0.6, cameraMoves: 0.5, variety: 0.5, positionJitter: 0.4 } } as const;
+const outdoors = {
+  world: { styles: ['cartoon'], weather: 0.6, cameraMoves: 0.5, variety: 0.5, positionJitter: 0.4 },
+} as const;
 
 const atLarge = { world: { variety: 0.7, positionJitter: 0.4 } } as const;
 
 const cartoons = { world: { styles: ['cartoon'] } } as const;
+
+const styled = { world: { styles: ['flat', '3d'] } } as const;
 
 /** What a prompt shows that names no style comes most often. */
 const mostlyCartoons = [
@@ -98,14 +102,15 @@ const largeCartoons = [
   { ...picture, scenes: 1_500, share: 0.1, ...cartoons },
 ] as const satisfies readonly TransformerBucket[];
 
-/** What the world has beside one actor in the middle of it. */
+/** What the world has beside one actor in the middle of it, and large frames of the other styles. */
 const wider = [
-  { ...picture, scenes: 3_000, share: 0.07, ...two },
-  { ...clip, scenes: 1_500, frames: 5, batch: 6, sizeRange: [0.4, 0.48], share: 0.05, ...two },
-  { ...clip, scenes: 1_500, batch: 3, share: 0.1, ...two },
-  { ...smallClip, scenes: 2_000, sizeRange: [0.66, 0.9], batch: 12, share: 0.05, ...outdoors },
-  { ...clip, scenes: 1_200, sizeRange: [0.4, 0.5], batch: 3, share: 0.09, ...outdoors },
-  { ...clip, scenes: 1_200, sizeRange: [0.38, 0.5], batch: 3, share: 0.09, ...atLarge },
+  { ...picture, scenes: 2_000, share: 0.2, ...two },
+  { ...clip, scenes: 800, frames: 5, batch: 6, sizeRange: [0.4, 0.48], share: 0.15, ...two },
+  { ...clip, scenes: 800, batch: 3, share: 0.25, ...two },
+  { ...smallClip, scenes: 1_200, sizeRange: [0.66, 0.9], batch: 12, share: 0.15, ...outdoors },
+  { ...clip, scenes: 700, sizeRange: [0.4, 0.5], batch: 3, share: 0.25, ...outdoors },
+  { ...clip, scenes: 600, sizeRange: [0.38, 0.5], batch: 3, share: 0.12, ...atLarge },
+  { ...clip, scenes: 800, sizeRange: [0.43, 0.45], batch: 3, share: 0.3, ...styled },
 ] as const satisfies readonly TransformerBucket[];
 
 /**
@@ -229,7 +234,7 @@ export const transformerStages = {
     ],
     scenes: 4_000,
   },
-  wide: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...wider] },
+  wide: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...largeCartoons, ...wider] },
 } as const satisfies Record<string, TransformerRecipe>;
 
 export type TransformerStage = keyof typeof transformerStages;
