@@ -76,6 +76,16 @@ export function withGiven(latents: Float32Array, { values, cells }: GivenLatents
   return latents.map((value, i) => (cells[i % cells.length] === 1 ? values[i]! : value));
 }
 
+/** The velocity, of given cells that which leads to them, so that they can be let go at any noise level. */
+export function givenVelocity(
+  velocity: Float32Array,
+  latents: Float32Array,
+  { values, cells }: GivenLatents,
+  sigma: number,
+): Float32Array {
+  return velocity.map((value, i) => (cells[i % cells.length] === 1 ? (latents[i]! - values[i]!) / sigma : value));
+}
+
 /** The timestep of each group: 0 where it is given. */
 export function givenTimesteps(timestep: number, { groups }: GivenLatents): Float32Array {
   return Float32Array.from(groups, (given) => (given === 1 ? 0 : timestep));

@@ -1,7 +1,7 @@
 // The sampling loop: from noise to latents along the flow ODE. Knows no model, only a velocity.
 // Soft cancel happens between steps; every step's latents and state are offered, so that a killed render can resume.
 import { JobFailedError } from '../graph/errors.ts';
-import { givenTimesteps, withGiven } from './given-latents.ts';
+import { givenTimesteps, givenVelocity, withGiven } from './given-latents.ts';
 import type { GivenLatents } from './given-latents.ts';
 import type { Velocity } from './guidance.ts';
 import { type KeptLatents, withKept } from './kept-latents.ts';
@@ -29,7 +29,8 @@ export interface SampleOptions {
   readonly scheduler: Scheduler;
   /** Where to start: pure noise, or a render that was stopped. */
   readonly from: Float32Array | Snapshot;
-  readonly given?: GivenLatents | undefined;
+  /** By noise level, if some cells are given only while it is high: from then on they are sampled as all others are. */
+  readonly given?: GivenLatents | ((sigma: number) => GivenLatents) | undefined;
   readonly kept?: KeptLatents | undefined;
   /** Last channels of the latents that are known and that the model sees clean at every step: a layout. */
   readonly layout?: Float32Array | undefined;
@@ -54,20 +55,25 @@ export async function sampleLatents({
   signal,
 }: SampleOptions): Promise<Float32Array> {
   const steps = scheduler.timesteps.length;
+  const givenAt = (step: number): GivenLatents | undefined =>
+    typeof given === 'function' ? given(scheduler.sigmas[step]!) : given;
   let { latents, state, memory }: Snapshot = from instanceof Float32Array ? { latents: from, state: startState } : from;
   while (state.step < steps) {
     signal?.throwIfAborted();
     if (kept) latents = withKept(latents, kept, scheduler.sigmas[state.step]!);
     if (layout) latents = withLayout(latents, layout);
     const timestep = scheduler.timesteps[state.step]!;
-    const seen = given ? withGiven(latents, given) : latents;
-    const timesteps = given ? givenTimesteps(timestep, given) : Float32Array.of(timestep);
+    const now = givenAt(state.step);
+    if (now !== givenAt(Math.max(0, state.step - 1))) memory = undefined; // of cells that are let go it foretells nothing
+    const seen = now ? withGiven(latents, now) : latents;
+    const timesteps = now ? givenTimesteps(timestep, now) : Float32Array.of(timestep);
     let v: Float32Array;
     if (typeof velocity === 'function') v = await velocity(seen, timesteps);
     else {
       const at = { latents: seen, timesteps, timestep, step: state.step, steps };
       ({ velocity: v, memory } = await velocity.step(at, memory));
     }
+    if (now) v = givenVelocity(v, latents, now, scheduler.sigmas[state.step]!);
     ({ sample: latents, state } = scheduler.step(state, v, latents));
     if (!latents.every(Number.isFinite)) {
       throw new JobFailedError(
@@ -77,5 +83,6 @@ export async function sampleLatents({
     await onStep?.({ step: state.step, steps, latents, state, memory });
   }
   if (kept) latents = withKept(latents, kept, 0);
-  return given ? withGiven(latents, given) : latents;
+  const end = givenAt(steps);
+  return end ? withGiven(latents, end) : latents;
 }

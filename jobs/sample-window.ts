@@ -1,6 +1,7 @@
 // Samples the latents of one window of a take. What is known of it is given: frames as the encoder sees them at a clip's beginning,
 // the latents of the window before as they are, frames at its end behind a moment of standing still, which is the encoder's past.
-// Models that were taught so see them clean; for all others they are kept by blending at each step.
+// Models that were taught so see them clean; for all others they are kept by blending at each step. What a window before has made is
+// given only while the clip is nearly noise: then it is sampled anew with the rest, so that flaws are mended and not handed on.
 import { temporalFactor } from '../compressor/config.ts';
 import { cutFrames, type FrameRun, givenCells, givenRuns, type GivenLatents } from '../dit/given-latents.ts';
 import { type KeptLatents, noisedStart } from '../dit/kept-latents.ts';
@@ -28,6 +29,9 @@ export interface Window {
   readonly before: Before | undefined;
   readonly tail: Frames | undefined;
 }
+
+/** Noise level from which on the picture that a window goes on from is sampled anew; docs/directing.md tells how it was chosen. */
+const MENDED_FROM = 0.7;
 
 /** Noise of a seed's windows: streams below belong to its clips. */
 const WINDOW_STREAMS = 2 ** 32;
@@ -71,7 +75,8 @@ export async function sampleWindow(run: TakeRun, window: Window): Promise<Float3
 }
 
 interface Known {
-  readonly given?: GivenLatents;
+  /** By noise level. */
+  readonly given?: (sigma: number) => GivenLatents;
   readonly kept?: KeptLatents;
   /** Latents of the video that is made anew. */
   readonly source?: Float32Array;
@@ -83,8 +88,10 @@ async function knownOf(run: TakeRun, window: Window, noise: Float32Array): Promi
   const { transformer } = pipeline.model;
   const shape = pipeline.latentShape(render);
   const place = { shape, patchSize: transformer.config.patchSize };
-  const runs = [...(await firstRuns(run, window)), ...(await lastRuns(run, window.tail))];
-  const given = givenRuns(runs, place);
+  const first = await firstRuns(run, window);
+  const last = await lastRuns(run, window.tail);
+  const empty = givenCells(new Float32Array(noise.length), new Uint8Array(noise.length / shape[0]), place);
+  const given = givenRuns([...first, ...last], place) ?? empty;
   const start = window.take.starts[window.index]!;
   const source = await repaint?.latents(start, render.frames, (frames) => pipeline.encode(frames));
   const outside =
@@ -95,12 +102,12 @@ async function knownOf(run: TakeRun, window: Window, noise: Float32Array): Promi
       temporalFactor(pipeline.model.autoencoder.config),
     ));
   const kept: KeptLatents | undefined = source && outside && { values: source, cells: outside, noise };
-  const empty = (): GivenLatents =>
-    givenCells(new Float32Array(noise.length), new Uint8Array(noise.length / shape[0]), place);
   if (visualKind(pipeline.model) === 'timesteps') {
-    return { ...(run.eachFrame && { given: given ?? empty() }), ...(kept && { kept }), ...(source && { source }) };
+    const later = window.before === undefined ? given : (givenRuns(last, place) ?? empty);
+    const known = (sigma: number): GivenLatents => (sigma > MENDED_FROM ? given : later);
+    return { ...(run.eachFrame && { given: known }), ...(kept && { kept }), ...(source && { source }) };
   }
-  const both = given === undefined ? kept : bothKept({ ...given, noise }, kept);
+  const both = given === empty ? kept : bothKept({ ...given, noise }, kept);
   return { ...(both && { kept: both }), ...(source && { source }) };
 }
 

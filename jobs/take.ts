@@ -1,5 +1,5 @@
 // The takes of a render and their windows. A take is a stretch of the clip that is made: some of its first and last frames may be
-// given, and what is longer than a model makes at once is made in windows, each of which knows the last frames of the one before.
+// given, and what is longer than a model makes at once is made in windows, each of which goes on from the one before.
 // Frames come as causal autoencoders have them: the first by itself, then one group for each latent frame. Pure arithmetic.
 import { temporalFactor } from '../compressor/config.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
@@ -22,29 +22,34 @@ export interface Take {
 /** What says how long a render's takes are of a render. */
 type Asked = Pick<Render, 'prompt' | 'expanded' | 'frames' | 'fps' | 'seconds' | 'image' | 'last' | 'extend' | 'side' | 'between' | 'loop' | 'restyle'>; // prettier-ignore
 
-/** Frames that a window is shown of what comes before it, and of what comes after: about an eighth of its length. */
+/** Frames that a window is shown of a video before it, and of one after it: about an eighth of its length. */
 export function overlapOf(window: number, factor: number): { readonly head: number; readonly tail: number } {
   const latents = 1 + (window - 1) / factor;
   const groups = latents <= 2 ? 0 : Math.max(1, Math.round(latents / 8));
   return { head: 1 + factor * groups, tail: factor * Math.max(1, groups) };
 }
 
-/** The takes of a render, in the order in which they are made. @throws InvalidRequestError when a window is too short */
+/**
+ * The takes of a render, in the order in which they are made. A model that starts from a picture starts each window from the last one of
+ * the window before, as it was taught; others keep several frames, so that a motion goes on.
+ * @throws InvalidRequestError when a window is too short
+ */
 export function takesOf(render: Asked, model: Model): readonly Take[] {
   const { autoencoder } = model;
   const isGiven = visualKind(model) === 'timesteps';
   const factor = temporalFactor(autoencoder.config);
   const { head, tail } = overlapOf(render.frames, factor);
+  const overlap = isGiven ? 1 : head;
   const asked = render.seconds === undefined ? undefined : Math.round(render.seconds * render.fps);
   const take = (given: { head: number; tail: number }, anew?: number): Take => {
     const room = render.frames - given.head - given.tail;
     const isLong = (anew ?? room) > room;
-    if ((room < 1 && given.head + given.tail > 1) || (isLong && render.frames - head - given.tail < 1))
+    if ((room < 1 && given.head + given.tail > 1) || (isLong && render.frames - overlap - given.tail < 1))
       throw tooShort(render, factor);
     const all = given.head + (isLong ? anew! : room) + given.tail;
     const frames = 1 + factor * Math.round((all - 1) / factor);
     const cuts = render.extend === undefined && render.between === undefined ? cutsOf(render, factor) : [];
-    return { frames, ...given, starts: windowsBetween(frames, cuts, { window: render.frames, overlap: head }) };
+    return { frames, ...given, starts: windowsBetween(frames, cuts, { window: render.frames, overlap }) };
   };
   if (render.between !== undefined || (render.extend !== undefined && render.loop === true)) return [take({ head, tail }, asked)]; // prettier-ignore
   if (render.extend !== undefined) {
@@ -54,26 +59,26 @@ export function takesOf(render: Asked, model: Model): readonly Take[] {
     ];
   }
   const first = render.image === undefined || !isGiven ? 0 : 1;
-  if (render.loop === true) return [loop(render, { first, head, tail, asked, factor })];
+  if (render.loop === true) return [loop(render, { first, overlap, tail, asked, factor })];
   const last = render.last === undefined || !isGiven ? 0 : factor;
   return [take({ head: first, tail: last }, asked === undefined ? undefined : asked - first - last)];
 }
 
 interface LoopLengths {
   readonly first: number;
-  readonly head: number;
+  readonly overlap: number;
   readonly tail: number;
   readonly asked: number | undefined;
   readonly factor: number;
 }
 
 /** A loop is made in two windows at least: its end is shown its beginning, which must be there by then. */
-function loop(render: Asked, { first, head, tail, asked, factor }: LoopLengths): Take {
+function loop(render: Asked, { first, overlap, tail, asked, factor }: LoopLengths): Take {
   const window = render.frames;
-  if (window - head - tail < 1) throw tooShort(render, factor);
-  const least = 2 * window - head;
+  if (window - overlap - tail < 1) throw tooShort(render, factor);
+  const least = 2 * window - overlap;
   const frames = Math.max(least, asked === undefined ? 0 : 1 + factor * Math.round((asked + tail - 1) / factor));
-  return { frames, head: first, tail, starts: windowStarts(frames, { window, overlap: head }) };
+  return { frames, head: first, tail, starts: windowStarts(frames, { window, overlap }) };
 }
 
 /** The length nearest to so many seconds that a model makes. */

@@ -92,6 +92,31 @@ describe('sampleLatents', () => {
     expect(frameOf(result)).toEqual([...picture]);
     expect(result.subarray(4, 12)).not.toEqual(noise.subarray(4, 12));
   });
+
+  it('lets given frames go at a noise level, from where they are at it', async () => {
+    const picture = Float32Array.from({ length: 8 }, (_, i) => i / 4);
+    const place = { shape: SHAPE, patchSize: [1, 1, 1] } as const;
+    const [given, none] = [givenFrames(picture, 0, place), givenFrames(new Float32Array(), 0, place)];
+    const frameOf = (latents: Float32Array) => [0, 1].flatMap((c) => [...latents.subarray(c * 12, c * 12 + 4)]);
+    const seen: Float32Array[] = [];
+    const result = await sampleLatents({
+      velocity: (latents, timesteps) => {
+        seen.push(latents, timesteps);
+        return bent(latents, timesteps);
+      },
+      scheduler,
+      from: noise,
+      given: (sigma) => (sigma > scheduler.sigmas[2]! ? given : none),
+    });
+    expect(frameOf(seen[2]!)).toEqual([...picture]);
+    expect([...seen[3]!]).toEqual([0, scheduler.timesteps[1], scheduler.timesteps[1]]);
+    const [start, sigma] = [frameOf(noise), scheduler.sigmas[2]!];
+    for (const [i, value] of frameOf(seen[4]!).entries()) {
+      expect(value).toBeCloseTo((1 - sigma) * picture[i]! + sigma * start[i]!, 5);
+    }
+    expect(new Set(seen[5])).toEqual(new Set([scheduler.timesteps[2]]));
+    expect(frameOf(result)).not.toEqual([...picture]);
+  });
 });
 
 describe('a layout that is given', () => {

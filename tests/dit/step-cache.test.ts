@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { givenFrames } from '../../dit/given-latents.ts';
 import type { Velocity } from '../../dit/guidance.ts';
 import { initialNoise } from '../../dit/noise.ts';
 import { sampleLatents, type StepReport } from '../../dit/sample.ts';
@@ -53,6 +54,18 @@ describe('step cache', () => {
     const [fast] = [asked.slice(0, asked.indexOf('c1000', 1))];
     expect(fast.length).toBeLessThan(20);
     expect(fast.length).toBeGreaterThanOrEqual(5); // the start is computed whole, and the last step
+  });
+
+  it('computes the step at which given frames are let go', async () => {
+    const { passes, asked } = counted((x, t) => (x - 0.3) / (t / 1000), 1);
+    const place = { shape: [2, 3, 2, 2], patchSize: [1, 1, 1] } as const;
+    const [picture, none] = [givenFrames(new Float32Array(8), 2, place), givenFrames(new Float32Array(), 0, place)];
+    for (const last of [10, 11, 12, 13]) {
+      const given = (sigma: number) => (sigma >= scheduler.sigmas[last]! ? picture : none);
+      asked.length = 0;
+      await sampleLatents({ velocity: whole(passes), scheduler, from: noise, given });
+      expect(asked).toContain(`c${scheduler.timesteps[last + 1]!.toFixed(0)}`);
+    }
   });
 
   it('computes the start whole, and keeps the guidance difference in the last step', async () => {
