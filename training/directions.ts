@@ -1,6 +1,6 @@
 // The ways to direct a clip, each as a trial: a film of the world, rendered with ground truth, is the picture or video that is given;
 // what comes back is scored without a trained network. Knows only a studio that renders and keeps files.
-import { framesOf, type Frames, sliceFrames } from '../io/frames.ts';
+import { framesOf, type Frames, joinFrames, sliceFrames } from '../io/frames.ts';
 import { changes, seamRatio } from './scores/frame-changes.ts';
 import { psnr } from './scores/psnr.ts';
 import type { References } from './scores/references.ts';
@@ -115,6 +115,11 @@ const MOVING = world.motions.filter((motion) => motion !== 'still');
 /** What a lone actor can do in its place, again and again. */
 const IN_PLACE: readonly Motion[] = STAYS.filter((motion) => motion !== 'still');
 
+/** Those that end where they begin. */
+const RETURNING = IN_PLACE.filter((motion) => motion !== 'grow' && motion !== 'shrink');
+/** The first frames of a loop are its last ones; they are known when it ends. */
+const LOOP_START = 4;
+
 const first = (frames: Frames): Frames => sliceFrames(frames, 0, 1);
 const last = (frames: Frames, count = 1): Frames => sliceFrames(frames, frames.frames - count, frames.frames);
 
@@ -209,12 +214,13 @@ export const directions = {
     };
   },
   'a loop': async (ground, i) => {
-    const scene = sceneOf(i, MOVING);
+    const scene = sceneOf(i, RETURNING);
     const clip = await ground.studio.render({ prompt: plain(scene), loop: true, seed: i });
-    const around = framesOf(Buffer.concat([clip.data, first(clip).data]), clip.frames + 1, clip.height, clip.width);
+    const round = joinFrames([last(clip, LOOP_START), clip]); // a motion is read from its beginning, which comes last
     return {
-      ...seam(around, [clip.frames - 1]),
-      ...shows(ground, clip, scene, ['noun', 'motion', 'place']),
+      ...seam(round, [LOOP_START - 1]),
+      ...shows(ground, sliceFrames(round, 0, size.frames), scene, ['noun', 'motion']),
+      ...shows(ground, clip, scene, ['place']),
     };
   },
   'another actor (restyle)': async (ground, i) => {
