@@ -17,7 +17,8 @@ export interface FrameRun {
   readonly start: number;
 }
 
-interface Place {
+/** What frames are given in. */
+export interface Place {
   /** Of the whole clip's latents: [C,T,H,W]. */
   readonly shape: readonly [number, number, number, number];
   readonly patchSize: readonly [number, number, number];

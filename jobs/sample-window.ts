@@ -1,9 +1,17 @@
 // Samples the latents of one window of a take. What is known of it is given: frames as the encoder sees them at a clip's beginning,
 // the latents of the window before as they are, frames at its end behind a moment of standing still, which is the encoder's past.
-// Models that were taught so see them clean; for all others they are kept by blending at each step. What a window before has made is
-// given only while the clip is nearly noise: then it is sampled anew with the rest, so that flaws are mended and not handed on.
+// Models that were taught so see them clean; for all others they are kept by blending at each step. Clean frames are given while noise
+// is above a level and then sampled with the rest: flaws of a window before are mended and not handed on, and a film goes over
+// into what follows without a seam. The film's own frames are cross-faded over it.
 import { temporalFactor } from '../compressor/config.ts';
-import { cutFrames, type FrameRun, givenCells, givenRuns, type GivenLatents } from '../dit/given-latents.ts';
+import {
+  cutFrames,
+  type FrameRun,
+  givenFrames,
+  givenRuns,
+  type GivenLatents,
+  type Place,
+} from '../dit/given-latents.ts';
 import { type KeptLatents, noisedStart } from '../dit/kept-latents.ts';
 import { initialNoise } from '../dit/noise.ts';
 import { sampleLatents, type Snapshot, type StepReport } from '../dit/sample.ts';
@@ -30,8 +38,12 @@ export interface Window {
   readonly tail: Frames | undefined;
 }
 
-/** Noise level from which on the picture that a window goes on from is sampled anew; docs/directing.md tells how it was chosen. */
-const MENDED_FROM = 0.7;
+/** Noise levels below which frames are not given any more; docs/directing.md tells how they were chosen. */
+const GIVEN_ABOVE = { window: 0.7, film: 0.45, picture: 0 } as const;
+
+interface KnownRun extends FrameRun {
+  readonly above: number;
+}
 
 /** Noise of a seed's windows: streams below belong to its clips. */
 const WINDOW_STREAMS = 2 ** 32;
@@ -88,10 +100,7 @@ async function knownOf(run: TakeRun, window: Window, noise: Float32Array): Promi
   const { transformer } = pipeline.model;
   const shape = pipeline.latentShape(render);
   const place = { shape, patchSize: transformer.config.patchSize };
-  const first = await firstRuns(run, window);
-  const last = await lastRuns(run, window.tail);
-  const empty = givenCells(new Float32Array(noise.length), new Uint8Array(noise.length / shape[0]), place);
-  const given = givenRuns([...first, ...last], place) ?? empty;
+  const runs = [...(await firstRuns(run, window)), ...(await lastRuns(run, window.tail))];
   const start = window.take.starts[window.index]!;
   const source = await repaint?.latents(start, render.frames, (frames) => pipeline.encode(frames));
   const outside =
@@ -103,12 +112,26 @@ async function knownOf(run: TakeRun, window: Window, noise: Float32Array): Promi
     ));
   const kept: KeptLatents | undefined = source && outside && { values: source, cells: outside, noise };
   if (visualKind(pipeline.model) === 'timesteps') {
-    const later = window.before === undefined ? given : (givenRuns(last, place) ?? empty);
-    const known = (sigma: number): GivenLatents => (sigma > MENDED_FROM ? given : later);
-    return { ...(run.eachFrame && { given: known }), ...(kept && { kept }), ...(source && { source }) };
+    return {
+      ...(run.eachFrame && { given: givenByLevel(runs, place) }),
+      ...(kept && { kept }),
+      ...(source && { source }),
+    };
   }
-  const both = given === empty ? kept : bothKept({ ...given, noise }, kept);
+  const given = givenRuns(runs, place);
+  const both = given === undefined ? kept : bothKept({ ...given, noise }, kept);
   return { ...(both && { kept: both }), ...(source && { source }) };
+}
+
+/** What is given at each noise level; the same object where it is the same. */
+function givenByLevel(runs: readonly KnownRun[], place: Place): (sigma: number) => GivenLatents {
+  const byCount = new Map<number, GivenLatents>();
+  return (sigma) => {
+    const still = runs.filter(({ above }) => sigma >= above);
+    const given = byCount.get(still.length) ?? givenRuns(still, place) ?? givenFrames(new Float32Array(), 0, place);
+    byCount.set(still.length, given);
+    return given;
+  };
 }
 
 /** Given frames come before those of the source. */
@@ -120,23 +143,28 @@ function bothKept(first: KeptLatents, second: KeptLatents | undefined): KeptLate
 }
 
 /** The window's first latent frames. */
-async function firstRuns({ pipeline, render }: TakeRun, { sources, before }: Window): Promise<FrameRun[]> {
-  if (before === undefined)
-    return sources.head === undefined ? [] : [{ frames: await pipeline.encode(sources.head), start: 0 }];
+async function firstRuns({ pipeline, render }: TakeRun, { sources, before }: Window): Promise<KnownRun[]> {
+  const { extend, between } = render;
+  if (before === undefined) {
+    const above = extend === undefined && between === undefined ? GIVEN_ABOVE.picture : GIVEN_ABOVE.film;
+    return sources.head === undefined ? [] : [{ frames: await pipeline.encode(sources.head), start: 0, above }];
+  }
   const [channels, total] = pipeline.latentShape(render);
   const latents = (before.frames.frames - 1) / temporalFactor(pipeline.model.autoencoder.config);
   const first = await pipeline.encode(sliceFrames(before.frames, 0, 1));
   const rest = cutFrames(before.latents, channels, [total, total - latents, total]);
-  return [{ frames: first, start: 0 }, ...(latents === 0 ? [] : [{ frames: rest, start: 1 }])];
+  const above = GIVEN_ABOVE.window;
+  return [{ frames: first, start: 0, above }, ...(latents === 0 ? [] : [{ frames: rest, start: 1, above }])];
 }
 
 /** The window's last latent frames: as the encoder sees them after a picture that stands still. */
-async function lastRuns({ pipeline, render }: TakeRun, tail: Frames | undefined): Promise<FrameRun[]> {
+async function lastRuns({ pipeline, render }: TakeRun, tail: Frames | undefined): Promise<KnownRun[]> {
   if (tail === undefined) return [];
   const factor = temporalFactor(pipeline.model.autoencoder.config);
   const [channels, total] = pipeline.latentShape(render);
   const still = new Array<Frames>(1 + factor).fill(sliceFrames(tail, 0, 1));
   const encoded = await pipeline.encode(joinFrames([...still, tail]));
   const count = tail.frames / factor;
-  return [{ frames: cutFrames(encoded, channels, [2 + count, 2, 2 + count]), start: total - count }];
+  const above = render.last === undefined ? GIVEN_ABOVE.film : GIVEN_ABOVE.picture;
+  return [{ frames: cutFrames(encoded, channels, [2 + count, 2, 2 + count]), start: total - count, above }];
 }
