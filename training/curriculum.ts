@@ -102,7 +102,13 @@ const largeCartoons = [
   { ...picture, scenes: 1_500, share: 0.1, ...cartoons },
 ] as const satisfies readonly TransformerBucket[];
 
-/** What the world has beside one actor in the middle of it, and large frames of the other styles. */
+/** Large frames of the other styles, and of what is led from a film to another. */
+const otherStyles = [
+  { ...clip, scenes: 800, sizeRange: [0.43, 0.45], batch: 3, share: 0.7, ...styled },
+  { ...clip, scenes: 400, sizeRange: [0.43, 0.45], batch: 3, share: 0.1, ...cartoons, given: { first: 2, last: 1 } },
+] as const satisfies readonly TransformerBucket[];
+
+/** What the world has beside one cartoon actor in the middle of it. */
 const wider = [
   { ...picture, scenes: 2_000, share: 0.2, ...two },
   { ...clip, scenes: 800, frames: 5, batch: 6, sizeRange: [0.4, 0.48], share: 0.15, ...two },
@@ -222,6 +228,7 @@ export const transformerStages = {
   },
   words: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...mostlyCartoons] },
   large: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...largeCartoons] },
+  styles: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...largeCartoons, ...otherStyles] },
   clips: {
     ...common,
     world: { ...calm, motions: fullWorld.motions },
