@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { givenFrames, givenTimesteps, withGiven } from '../../dit/given-latents.ts';
 import { conditionChannels } from '../../dit/condition-channels.ts';
-import { conditionsPerRun, expertsByNoise, guide } from '../../dit/guidance.ts';
+import { conditionsPerRun, expertsByNoise, guide, type Velocity } from '../../dit/guidance.ts';
 import { initialNoise } from '../../dit/noise.ts';
 import { sampleLatents } from '../../dit/sample.ts';
 import type { StepReport } from '../../dit/sample.ts';
@@ -32,6 +32,17 @@ describe.each(samplerNames)('sampleLatents with %s', (name) => {
     expect(await sampleLatents({ velocity: bent, scheduler, from: from! })).toEqual(whole);
   });
 });
+
+/** `bent`, and what it is asked, into a list. */
+const noting =
+  (seen: Float32Array[]): Velocity =>
+  (latents, timesteps) => {
+    seen.push(latents, timesteps);
+    return bent(latents, timesteps);
+  };
+
+/** The first of three latent frames. */
+const frameOf = (latents: Float32Array) => [0, 1].flatMap((c) => [...latents.subarray(c * 12, c * 12 + 4)]);
 
 describe('sampleLatents', () => {
   const scheduler = createScheduler(samplerConfig('euler', 3), { steps: 4 });
@@ -78,15 +89,11 @@ describe('sampleLatents', () => {
     const given = givenFrames(picture, 0, { shape: SHAPE, patchSize: [1, 1, 1] });
     const seen: Float32Array[] = [];
     const result = await sampleLatents({
-      velocity: (latents, timesteps) => {
-        seen.push(latents, timesteps);
-        return bent(latents, timesteps);
-      },
+      velocity: noting(seen),
       scheduler,
       from: noise,
       given,
     });
-    const frameOf = (latents: Float32Array) => [0, 1].flatMap((c) => [...latents.subarray(c * 12, c * 12 + 4)]);
     expect(frameOf(seen[0]!)).toEqual([...picture]);
     expect([...seen[1]!]).toEqual([0, 1000, 1000]);
     expect(frameOf(result)).toEqual([...picture]);
@@ -97,13 +104,9 @@ describe('sampleLatents', () => {
     const picture = Float32Array.from({ length: 8 }, (_, i) => i / 4);
     const place = { shape: SHAPE, patchSize: [1, 1, 1] } as const;
     const [given, none] = [givenFrames(picture, 0, place), givenFrames(new Float32Array(), 0, place)];
-    const frameOf = (latents: Float32Array) => [0, 1].flatMap((c) => [...latents.subarray(c * 12, c * 12 + 4)]);
     const seen: Float32Array[] = [];
     const result = await sampleLatents({
-      velocity: (latents, timesteps) => {
-        seen.push(latents, timesteps);
-        return bent(latents, timesteps);
-      },
+      velocity: noting(seen),
       scheduler,
       from: noise,
       given: (sigma) => (sigma > scheduler.sigmas[2]! ? given : none),
