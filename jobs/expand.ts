@@ -159,7 +159,8 @@ async function inTime<T>(work: (signal: AbortSignal) => Promise<T>, outer?: Abor
 
 /** Words that no expander of this model and not the model itself knows. */
 function unknownNotices(prompt: string, { name, tokenizer }: Pick<Model, 'name' | 'tokenizer'>): readonly string[] {
-  const unknown = readFacts(prompt).unknown.filter((word) => tokenizer.unknownWords(word).length > 0);
+  const words = timedPrompts(prompt).flatMap((part) => readFacts(part.prompt).unknown);
+  const unknown = [...new Set(words)].filter((word) => tokenizer.unknownWords(word).length > 0);
   return unknown.length === 0 ? [] : [`${name} does not know these words: ${unknown.join(', ')}.`];
 }
 

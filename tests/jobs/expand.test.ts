@@ -76,6 +76,14 @@ describe('a prompt', () => {
     expect(clip.render.expanded).toBe('0-1: a small cat jumps in a forest; 1-2: a small cat moves left in a forest');
   });
 
+  test('with words that nano does not know is told of them, and not of its times', async () => {
+    const prompt = '0-2: a cat jumps in a forest; 2-4: it sways in a zzyzx';
+    const own = { ...settings, modelFolders: ['models'], cacheFolder: await scratch() };
+    const request = { prompt, model: 'nano', expand: 'nano', seconds: 4, output: join(await scratch(), 'clip.mp4') };
+    const { job } = await jobPreparer(own)(request);
+    expect(job.notices).toContain('nano does not know these words: zzyzx.');
+  });
+
   test('is asked for once: what was written is looked up', async () => {
     const stub = await stubEndpoint();
     stub.answer = () => caption;
