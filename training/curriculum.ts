@@ -149,6 +149,39 @@ const goingOn = (times: number) =>
     { ...clip, scenes: 250 * times, sizeRange: [0.43, 0.45], batch: 3, share: 0.05, changes: true },
   ] as const satisfies readonly TransformerBucket[];
 
+/** Frames that are not square, larger, or of other lengths, with actors of about as many pixels as elsewhere. */
+const otherShapes = [
+  { ...smallClip, scenes: 400, width: 112, batch: 7, sizeRange: [0.84, 0.9], share: 0.06 },
+  { ...smallClip, scenes: 400, height: 112, batch: 7, sizeRange: [0.84, 0.9], share: 0.08 },
+  { ...middleClip, scenes: 250, width: 160, batch: 3, share: 0.08 },
+  { ...middleClip, scenes: 250, height: 160, batch: 3, share: 0.1 },
+  { ...clip, scenes: 250, width: 192, height: 112, sizeRange: [0.47, 0.52], share: 0.16 },
+  { ...clip, scenes: 250, width: 112, height: 192, sizeRange: [0.47, 0.52], share: 0.18 },
+  { ...clip, scenes: 120, width: 192, height: 192, batch: 1, sizeRange: [0.29, 0.34], share: 0.06 },
+  { ...clip, scenes: 200, frames: 9, batch: 5, sizeRange: [0.43, 0.45], share: 0.08 },
+  { ...smallClip, scenes: 200, frames: 33, batch: 6, sizeRange: [0.86, 0.9], share: 0.04 },
+  { ...clip, scenes: 120, frames: 33, sizeRange: [0.43, 0.45], share: 0.08 },
+  { ...picture, scenes: 200, width: 192, height: 112, sizeRange: [0.44, 0.56], share: 0.02 },
+  { ...picture, scenes: 200, width: 112, height: 192, sizeRange: [0.44, 0.56], share: 0.02 },
+] as const satisfies readonly TransformerBucket[];
+
+/** What a nano that knows squares has to hold on to while it learns other shapes: few scenes, as all have to be encoded. */
+const heldOnTo = [
+  { ...smallPicture, scenes: 750, share: 0.03 },
+  { ...picture, scenes: 750, share: 0.1 },
+  { ...smallClip, scenes: 600, sizeRange: [0.86, 0.9], batch: 12, share: 0.1 },
+  { ...middleClip, scenes: 350, share: 0.12 },
+  { ...clip, scenes: 350, sizeRange: [0.43, 0.45], batch: 3, share: 0.2, ...cartoons },
+  { ...clip, scenes: 350, sizeRange: [0.43, 0.45], batch: 3, share: 0.2, ...styled },
+  { ...smallClip, scenes: 200, sizeRange: [0.55, 0.7], batch: 12, share: 0.04, paths: true },
+  { ...clip, scenes: 120, sizeRange: [0.38, 0.48], batch: 3, share: 0.04, paths: true },
+  { ...clip, scenes: 150, sizeRange: [0.43, 0.45], batch: 3, share: 0.05, given: { first: 2, last: 0 } },
+  { ...clip, scenes: 120, sizeRange: [0.43, 0.45], batch: 3, share: 0.03, given: { first: 0, last: 1 } },
+  { ...clip, scenes: 120, sizeRange: [0.43, 0.45], batch: 3, share: 0.04, given: { first: 2, last: 1 } },
+  { ...smallClip, scenes: 200, sizeRange: [0.86, 0.9], batch: 12, share: 0.04, changes: true },
+  { ...clip, scenes: 120, sizeRange: [0.43, 0.45], batch: 3, share: 0.04, changes: true },
+] as const satisfies readonly TransformerBucket[];
+
 /**
  * The curriculum, narrow to wide. Each stage goes on from the checkpoint of the one before it. Latent frames after the first stand
  * for four frames and look different, so actors are learned in them anew, at rest, before they move. Then layouts, which say
@@ -229,6 +262,7 @@ export const transformerStages = {
   words: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...mostlyCartoons] },
   large: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...largeCartoons] },
   styles: { ...common, ...allWords, givenNoise: 0.2, buckets: [...goingOn(2), ...largeCartoons, ...otherStyles] },
+  shapes: { ...common, ...allWords, givenNoise: 0.2, buckets: [...heldOnTo, ...otherShapes] },
   clips: {
     ...common,
     world: { ...calm, motions: fullWorld.motions },
