@@ -9,9 +9,16 @@ test('cells are told their centre in time, height and width, for each clip of a 
   const one = [
     ...[0, 0, 0, 0, 0, 0, 0, 0],
     ...[-0.5, -0.5, -0.5, -0.5, 0.5, 0.5, 0.5, 0.5],
-    ...[-0.75, -0.25, 0.25, 0.75, -0.75, -0.25, 0.25, 0.75],
+    ...[-1.5, -0.5, 0.5, 1.5, -1.5, -0.5, 0.5, 1.5],
   ];
   expect([...(data as Float32Array)]).toEqual([...one, ...one]);
+});
+
+test('a tall frame is told to be a square one that goes on above and below', () => {
+  const [square, tall] = [positionChannels([2, 2, 2]), positionChannels([2, 6, 2])];
+  const rows = (values: ArrayLike<number>, height: number, from: number) =>
+    Array.from({ length: 6 }, (_, plane) => Array.from(values).slice((plane * height + from) * 2, (plane * height + from + 2) * 2)); // prettier-ignore
+  expect(rows(tall.data as Float32Array, 6, 2)).toEqual(rows(square.data as Float32Array, 2, 0));
 });
 
 test('only transformers with three channels more than they make take positions', () => {
