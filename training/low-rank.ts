@@ -10,6 +10,11 @@ export const adaptedMatrix = /^blocks\.\d+\.(attn[12]\.(to_[qkv]|to_out\.0)|ffn\
 
 const BASE = 'base.';
 
+const UP = 'lora_B.weight';
+
+/** Whether a parameter is a product's up matrix [out,rank]: a factor on it is one on the whole change. */
+export const isUp = (name: string): boolean => name.endsWith(UP);
+
 /** The model's parameters, each an input `base.<name>`; those of adapted matrices [out,in] are changed by the scope's up [out,rank] and down [rank,in]. */
 export function lowRank({ parameters }: ParameterScope, rank: number): Parameters {
   const known = new Map<string, Node>();
@@ -19,7 +24,7 @@ export function lowRank({ parameters }: ParameterScope, rank: number): Parameter
     const [rows, columns] = shape as [number, number];
     const p = parameters.at(name.replace(/\.weight$/, ''));
     const down = p('lora_A.weight', [rank, columns], { kind: 'uniform', bound: 1 / Math.sqrt(columns) });
-    const up = p('lora_B.weight', [rows, rank], { kind: 'zeros' });
+    const up = p(UP, [rows, rank], { kind: 'zeros' });
     return add(base, matmul(up, down));
   };
   const ask = (name: string, shape: Shape): Node => {

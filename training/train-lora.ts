@@ -9,6 +9,7 @@ import { parseAutoencoderConfig } from '../compressor/config.ts';
 import { adamDefaults, type AdamState, views } from '../graph/adamw.ts';
 import { localEngine } from '../graph/engine.ts';
 import { InvalidRequestError } from '../graph/errors.ts';
+import { floats, tensor } from '../graph/tensor.ts';
 import { refuseExisting } from '../io/atomic.ts';
 import { isRecord, readJsonFile, writeJsonFile } from '../io/json.ts';
 import { writeSafetensors } from '../io/safetensors.ts';
@@ -18,7 +19,7 @@ import type { CutBy } from './cut-out.ts';
 import { tensorsOf } from './export.ts';
 import { latentSource } from './latent-source.ts';
 import { loopDefaults, train, type TrainingProgress } from './loop.ts';
-import { baseFeeds, lowRank } from './low-rank.ts';
+import { baseFeeds, isUp, lowRank } from './low-rank.ts';
 import { promptStates } from './prompt-states.ts';
 import { transformerStages } from './curriculum.ts';
 import { openRunFolder } from './run-folder.ts';
@@ -73,6 +74,9 @@ const recipe: TransformerRecipe = {
 /** Seeds of the thing's scenes; the world's own begin at 0. */
 const SEEDS = 20_000_000;
 const WARMUP = 10;
+
+/** At the whole weight a LoRA costs the other nouns twice as much: docs/training-nano.md. */
+const WRITTEN_WEIGHT = 0.7;
 
 /** Learns the thing, going on where the run was stopped, and writes the file. @throws InvalidRequestError, ModelFileError */
 export async function trainLora(request: TrainLoraRequest): Promise<TrainedLora> {
@@ -163,10 +167,15 @@ async function checkOut({ run, out, overwrite = false }: TrainLoraRequest): Prom
 const sha256Of = async (path: string): Promise<string> =>
   createHash('sha256').update(await readFile(path)).digest('hex'); // prettier-ignore
 
-/** As PEFT and diffusers write adapters; alpha is the rank, and so left out. */
+/**
+ * As PEFT and diffusers write adapters; alpha is the rank, and so left out. What was learned stands in the file at WRITTEN_WEIGHT, so that
+ * weight 1 is the one to use.
+ */
 async function writeLora({ run, out }: TrainLoraRequest, state: AdamState, { name, means }: Concept): Promise<void> {
   await mkdir(dirname(out), { recursive: true });
-  const tensors = Object.entries(views(state.layout, state.ema, 'transformer.'));
+  const tensors = Object.entries(views(state.layout, state.ema, 'transformer.')).map(
+    ([key, value]) => [key, isUp(key) ? tensor(floats(value).map((x) => WRITTEN_WEIGHT * x), value.shape) : value] as const, // prettier-ignore
+  );
   const metadata = { format: 'pt', [NEW_WORDS_KEY]: JSON.stringify([{ name, means }]) };
   await writeSafetensors(out, tensors, metadata, { floats: 'float16' });
   await writeJsonFile(writtenFile(run), { sha256: await sha256Of(out) }, { overwrite: true });
