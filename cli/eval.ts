@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { resolve } from 'node:path';
 import { InvalidRequestError } from '../jobs/errors.ts';
 import { loadRequestedModel } from '../jobs/adapted-model.ts';
-import type { NewWord } from '../jobs/model.ts';
+import type { Model, NewWord } from '../jobs/model.ts';
 import { findModel } from '../jobs/model-names.ts';
 import { generateSchema, parseRequest } from '../jobs/request.ts';
 import { readSettings } from '../jobs/settings.ts';
@@ -54,6 +54,7 @@ interface Options {
   readonly sheet?: string;
   readonly expand?: boolean;
   readonly lora?: string;
+  readonly weights?: string;
   readonly images?: string;
   readonly captioner?: string;
   readonly direct?: string;
@@ -72,7 +73,7 @@ export function evalCommand(): Command {
     .option('--clips <n>', 'clips to encode and decode for PSNR; 0 for none', '24')
     .option(
       '--stage <name>',
-      'world that prompts are drawn from: gate, pictures, stills, layouts, moves, paths, given, looks, words, large, clips, wide',
+      'world that prompts are drawn from: gate, pictures, stills, layouts, moves, paths, given, looks, words, large, styles, clips, wide',
       'words',
     )
     .option('--captions <kind>', 'tag, plain, styled or full', 'plain')
@@ -89,6 +90,7 @@ export function evalCommand(): Command {
     .option('--sheet <file>', 'PNG to write with the first clips')
     .option('--expand', 'render wishes as people type them instead, as they are and expanded, and compare')
     .option('--lora <file>', 'merge a LoRA into the model first, file or file:weight')
+    .option('--weights <mode>', "how the transformer's are held: f32, f16, int8 or int4, as generate takes it")
     .option('--images <folder>', 'score the thing that the LoRA taught instead, against these pictures of it')
     .option('--captioner <n>', "score the model's captioner on so many unseen clips instead")
     .option('--direct <n>', 'score pictures, videos, boxes and times as prompts instead, with so many clips of each')
@@ -113,7 +115,7 @@ async function run(options: Options): Promise<void> {
   }
   if (options.retrieval !== undefined) return scoreRetrieval(folder, options.retrieval, options.json);
   const { evaluateAutoencoder, evaluateClips } = await import('../training/evaluate.ts');
-  const adapted = options.lora === undefined ? undefined : await loadRequestedModel({ model: options.model, lora: [options.lora] }, readSettings()); // prettier-ignore
+  const adapted = await adaptedModel(options);
   const weights = adapted?.transformer.weights;
   const request = { ...(await parse(folder, options)), ...(weights && { weights }) };
   if (options.images !== undefined) return scoreConcept(request, options.images, adapted?.newWords, options.json);
@@ -124,6 +126,13 @@ async function run(options: Options): Promise<void> {
     autoencoder: psnrClips === 0 ? undefined : await evaluateAutoencoder(folder, psnrClips),
   }));
   console.log(options.json === true ? JSON.stringify({ model: folder, ...result }) : report(result));
+}
+
+/** The model with its weights as they are asked for, where they are not just the folder's own. */
+async function adaptedModel({ model, lora, weights }: Options): Promise<Model | undefined> {
+  if (lora === undefined && weights === undefined) return undefined;
+  const given = { ...(lora !== undefined && { lora: [lora] }), ...(weights !== undefined && { weights }) };
+  return loadRequestedModel(parseRequest({ prompt: 'a cat', model, ...given }), readSettings());
 }
 
 async function scoreCaptioner(model: string, count: string, json = false): Promise<void> {
