@@ -26,6 +26,7 @@ Examples:
   $ tessera eval --actors 2 --captions full
   $ tessera eval --outdoors --width 160 --height 96
   $ tessera eval --expand --prompts 50
+  $ tessera eval --weights int8 --prompts 200     # after: tessera models quantize nano --to int8 --parts transformer
   $ tessera eval --lora mascot.safetensors --prompts 40
   $ tessera eval --lora mascot.safetensors --images ./mascot --prompts 40
   $ tessera eval --captioner 200
@@ -73,7 +74,7 @@ export function evalCommand(): Command {
     .option('--clips <n>', 'clips to encode and decode for PSNR; 0 for none', '24')
     .option(
       '--stage <name>',
-      'world that prompts are drawn from: gate, pictures, stills, layouts, moves, paths, given, looks, words, large, styles, clips, wide',
+      'world that prompts are drawn from: gate, pictures, stills, layouts, moves, paths, given, looks, words, large, styles, shapes, clips, wide',
       'words',
     )
     .option('--captions <kind>', 'tag, plain, styled or full', 'plain')
