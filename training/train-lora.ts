@@ -75,7 +75,7 @@ const recipe: TransformerRecipe = {
 const SEEDS = 20_000_000;
 const WARMUP = 10;
 
-/** At the whole weight a LoRA costs the other nouns twice as much: docs/training-nano.md. */
+/** At the whole weight a LoRA costs the other nouns three times as much: docs/training-nano.md. */
 const WRITTEN_WEIGHT = 0.7;
 
 /** Learns the thing, going on where the run was stopped, and writes the file. @throws InvalidRequestError, ModelFileError */
